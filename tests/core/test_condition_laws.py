@@ -163,7 +163,7 @@ def test_a_status_that_is_written_and_read_decides_the_same(history: History) ->
 
 def after_restart(planned: Planned) -> Any:
     graph, spec, now = planned.graph, planned.spec, planned.now
-    status = render_status(graph, spec, planned.plan, {}, 1, now)
+    status = render_status(graph, spec, planned.plan, {}, 1, now, name="p")
     read = read_status(status)
     prior = Ledger(read.records, read.start_time, None, read.peak)
     return plan(graph, spec, prior, planned.observed, now)

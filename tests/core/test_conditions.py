@@ -162,7 +162,7 @@ def test_a_task_without_the_output_that_it_takes_fails_before_it_starts(policy: 
     done = once(TAKES, {"a": [gave(other="x")], "d": [succeeded()]}, failurePolicy=policy)
     assert done.plan.completed
     graph, spec = compiled(tasks=TAKES)
-    status = render_status(graph, spec, done.plan, {}, 1, 100.0)
+    status = render_status(graph, spec, done.plan, {}, 1, 100.0, name="p")
     assert (
         "b (OutputMissing, attempts 0)" in next(c for c in status["conditions"] if c["type"] == "Succeeded")["message"]
     )
@@ -230,7 +230,7 @@ def test_why_names_the_condition_and_what_is_so() -> None:
     tasks = [task("a"), when("b", "a", conditions=[output("a", "In", "high"), ends("a", "Succeeded")])]
     found = once(tasks, {"a": [gave(severity="low")]})
     graph, spec = compiled(tasks=tasks)
-    status = render_status(graph, spec, found.plan, {}, 1, 100.0)
+    status = render_status(graph, spec, found.plan, {}, 1, 100.0, name="p")
     answer = why(graph, spec, status, "b", 100.0)
     assert (answer.state, answer.reason) == ("Skipped", "ConditionFalse")
     assert answer.answer == 'a condition does not hold: output severity of a is "low", which is not in ["high"]'
@@ -250,7 +250,7 @@ def test_named_outputs_are_in_a_status_before_all_others_however_many_tasks_ther
     found = once(tasks, seen, parallelism=1)
     assert found.starts == ["b"]
     graph, spec = compiled(tasks=tasks)
-    rows = {row["id"]: row for row in render_status(graph, spec, found.plan, {}, 1, 100.0)["tasks"]}
+    rows = {row["id"]: row for row in render_status(graph, spec, found.plan, {}, 1, 100.0, name="p")["tasks"]}
     assert rows["a"]["outputs"]["severity"] == "x" * 1000
     assert "outputs" not in rows["t0"]
 

@@ -94,7 +94,7 @@ def test_what_depends_on_a_task_of_such_a_role_is_skipped_too_so_that_the_projec
     below = Reason.DEPENDENCY_FAILED
     assert (found.completed, found.launches) == (True, [])
     assert found.reasons == [Reason.AGENT_AUTH, Reason.STOPPED, below, below, below]
-    status = render_status(graph, spec, found, {}, 1, 3.0)
+    status = render_status(graph, spec, found, {}, 1, 3.0, name="p")
     answer = why(graph, spec, status, "e", 3.0)
     assert answer.answer.endswith("and every other task of the role x would fail in the same way")
     assert answer.to_retry == ("a",)
@@ -122,7 +122,7 @@ def test_a_setup_that_failed_ends_the_project_and_one_that_another_task_reports_
     found = plan(graph, spec, Ledger(), {"a": [failed], "b": [earlier, later]}, 99.0)
     assert (found.completed, found.launches) == (True, [])
     assert found.reasons == [Reason.SETUP_FAILED, Reason.STOPPED, Reason.DEPENDENCY_FAILED]
-    status = render_status(graph, spec, found, {}, 1, 99.0)
+    status = render_status(graph, spec, found, {}, 1, 99.0, name="p")
     answer = why(graph, spec, status, "b", 99.0)
     assert answer.answer.endswith("and every other task would fail in the same way")
     assert answer.to_retry == ("a",)

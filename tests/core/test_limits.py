@@ -116,7 +116,7 @@ def test_the_expected_end_counts_the_wait_for_a_limit() -> None:
 def answer(task: str, attempts: dict[str, list[Attempt]], now: float, **more: Any) -> str:
     spec, made, _ = decide(attempts, now, **more)
     graph = compile_graph(spec)
-    found = why(graph, spec, render_status(graph, spec, made, {}, 1, now), task, now)
+    found = why(graph, spec, render_status(graph, spec, made, {}, 1, now, name="p"), task, now)
     return " ".join([found.answer, *found.more])
 
 

@@ -63,7 +63,7 @@ def test_tasks_that_were_removed_from_the_spec_have_none_however_many_there_were
     graph = compile_graph(spec)
     done = Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0, outputs=(("a", "1"),))
     found = plan(graph, spec, Ledger(), {"old": [done], "new": [done]}, 3.0)
-    rows = {row["id"]: row for row in render_status(graph, spec, found, {}, 1, 3.0)["tasks"]}
+    rows = {row["id"]: row for row in render_status(graph, spec, found, {}, 1, 3.0, name="p")["tasks"]}
     assert rows["new"]["outputs"] == {"a": "1"}
     assert "outputs" not in rows["old"]
     assert found.ledger.records["old"].outputs == ()  # the same as after a restart

@@ -456,8 +456,9 @@ def test_what_an_agent_used_counts_however_its_attempt_ended_and_also_in_pods_th
         reporting("Failed", AgentUsage(10, 1, Decimal("0.5")), disrupted=True),
         reporting(last, AgentUsage(5, 2, None)),
     ]
-    ended = attempt_of(1, found, pods, job_is_gone=False)
+    ended = attempt_of(1, found._replace(claim='{"role":"coder"}'), pods, job_is_gone=False)
     assert (ended.phase, ended.usage) == (phase, AgentUsage(15, 3, Decimal("0.5")))
+    assert ended.claim == Claim("coder"), "whose budget it has spent"
 
 
 @pytest.mark.parametrize(

@@ -34,10 +34,10 @@ class AgentPod(Pod):
         self.task_file.write_text(json.dumps(TASK))
         self.prompt = remote.folder / f"pod-{task}-1" / "bin" / "prompt.md"
         fields = {
-            "type": "ClaudeCode", "outputs": str(self.outputs), "taskFile": str(self.task_file),
+            "type": "ClaudeCode", "taskFile": str(self.task_file),
             "feedbackFile": str(self.feedback), "promptFile": str(self.prompt),
         }  # fmt: skip
-        super().__init__(remote, task, agent=fields | agent)
+        super().__init__(remote, task, agent=fields | agent, outputs=str(self.outputs))
 
     def attempt(self, stream: str, do: str = "echo 1 > new", code: int = 0) -> tuple[int, dict[str, Any]]:
         """Runs the agent; the exit code of the git container, and its result."""
@@ -238,16 +238,25 @@ def test_the_user_s_template_is_rendered(remote: Remote) -> None:
     assert pod.prompt.read_text() == "A title of p"
 
 
-def test_what_a_task_reports_to_have_used_is_in_the_result_whatever_its_end(remote: Remote) -> None:
+def test_what_a_task_reports_to_have_used_is_in_the_result_whatever_its_end(
+    remote: Remote, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = remote.folder / "outputs"
     folder.mkdir()
     report = folder / "usage.json"
     spends = f'echo \'{{"usd": 0.4, "gpu-hours": 1.5, "x": [], "y": null}}\' > {report}; echo 1 > new'
     for number, code in enumerate((0, 3), 1):
-        own, _, result = Pod(remote, f"u{number}", usage=str(report)).run("sh", "-c", f"{spends}; exit {code}")
+        pod = Pod(remote, f"u{number}", outputs=str(folder), readsUsage=True)
+        own, _, result = pod.run("sh", "-c", f"{spends}; exit {code}")
         assert (own, result["usage"]) == (code, {"gpu-hours": "1.5", "usd": "0.4"})
         found = delivered(0, json.dumps(result)).usage
         assert found == AgentUsage(usd=Decimal("0.4"), units=(("gpu-hours", Decimal("1.5")),))
+        assert 'usage.json: "x", "y" are not amounts of units, so it does not count' in capfd.readouterr().err
+    assert "usage" not in Pod(remote, "u0", outputs=str(folder)).run("sh", "-c", "exit 3")[2], "without a budget"
     report.unlink()
     report.symlink_to("/dev/zero")
-    assert "usage" not in Pod(remote, "u3", usage=str(report)).run("sh", "-c", "echo 2 > new")[2]
+    last = Pod(remote, "u3", outputs=str(folder), readsUsage=True)
+    assert "usage" not in last.run("sh", "-c", "echo 2 > new")[2]
+    assert (
+        "usage.json is not a plain file that can be read, so it does not count (write a JSON" in capfd.readouterr().err
+    )

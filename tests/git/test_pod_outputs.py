@@ -40,7 +40,7 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(remote: Remote, script: str, code: int = 0) -> tuple[Delivered, str]:
-    pod = Pod(remote, "a")
+    pod = Pod(remote, "a", outputs=os.environ["PPROJ_OUTPUTS"])
     result = pod.folder / "result"
     assert pod.prepare()[0] == 0
     beside = pod.deliver("--result", str(result))

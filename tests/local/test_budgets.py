@@ -68,20 +68,25 @@ def test_what_an_attempt_has_reported_that_was_cut_off_is_spent(runner: Make) ->
 
 
 @pytest.mark.parametrize(
-    "hostile",
+    ("hostile", "found"),
     [
-        "ln -s /dev/zero $PPROJ_OUTPUTS/usage.json",
-        "mkfifo $PPROJ_OUTPUTS/usage.json",
-        "mkdir $PPROJ_OUTPUTS/usage.json",
-        "echo '{\"usd\": 1' > $PPROJ_OUTPUTS/usage.json",
-        "echo '[5]' > $PPROJ_OUTPUTS/usage.json",
-        'echo \'{"usd": -5, "../x": 1, "tokens": "many"}\' > $PPROJ_OUTPUTS/usage.json',
-        'head -c 9000 /dev/zero | tr "\\0" "[" > $PPROJ_OUTPUTS/usage.json',
+        ("ln -s /dev/zero $PPROJ_OUTPUTS/usage.json", "usage.json is not a plain file that can be read"),
+        ("mkfifo $PPROJ_OUTPUTS/usage.json", "usage.json is not a plain file that can be read"),
+        ("mkdir $PPROJ_OUTPUTS/usage.json", "usage.json is not a plain file that can be read"),
+        ("echo '{\"usd\": 1' > $PPROJ_OUTPUTS/usage.json", "usage.json is not JSON"),
+        ("echo '[5]' > $PPROJ_OUTPUTS/usage.json", "usage.json is not a JSON object"),
+        (
+            'echo \'{"usd": -5, "../x": 1, "tokens": "many", "y": null}\' > $PPROJ_OUTPUTS/usage.json',
+            'usage.json: "y", "usd", "../x", "tokens" are not amounts of units',
+        ),
+        ('head -c 9000 /dev/zero | tr "\\0" "[" > $PPROJ_OUTPUTS/usage.json', "usage.json is larger than 4,096 bytes"),
     ],
 )
-def test_a_report_that_is_none_counts_as_nothing(runner: Make, hostile: str) -> None:
+def test_a_report_that_is_none_counts_as_nothing_and_the_run_says_so(runner: Make, hostile: str, found: str) -> None:
     run = limited(runner(tasks("a"), hostile), "1")
-    assert "spent $0.00 of $1.00" in run.run()
+    said = run.run()
+    assert "spent $0.00 of $1.00" in said
+    assert f"! {found}, so it does not count (write a JSON object of units and amounts to PPROJ_OUTPUTS/" in said
     assert "costUsd" not in status(run)["metrics"]
 
 

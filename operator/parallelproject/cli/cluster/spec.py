@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from parallelproject.cli.output.failure import Failure
 from parallelproject.core.graph.approvals import approved_tasks
 from parallelproject.model.suggest import did_you_mean
 
@@ -23,6 +24,26 @@ def unknown_tasks(project: Mapping[str, Any], wanted: Sequence[str]) -> list[str
             close = did_you_mean(task, known)
             lines.append(f"{project['metadata']['name']} has no task {task}" + (f" ({close})" if close else ""))
     return lines
+
+
+def refuse_unknown(project: Mapping[str, Any], wanted: Sequence[str], look: str) -> None:
+    """Refuses ids that are not in the spec.
+
+    Args:
+        project: The project.
+        wanted: The ids.
+        look: The command that shows the tasks.
+
+    Raises:
+        Failure: one of them is not.
+    """
+    if wrong := unknown_tasks(project, wanted):
+        raise Failure(*wrong, hint=f"{look} shows all")
+
+
+def spec_patch(project: Mapping[str, Any], fields: Mapping[str, Any]) -> Json:
+    """A merge patch of the spec, for the project exactly as it was read."""
+    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": dict(fields)}
 
 
 def floors_of(project: Mapping[str, Any]) -> dict[str, int]:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.spec import unknown_tasks
+from parallelproject.cli.cluster.spec import refuse_unknown, spec_patch
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
-from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
-from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson, task_argument
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -30,9 +29,7 @@ async def run(
     name: NameOrOnly = "",
     task: Annotated[
         str,
-        typer.Argument(
-            metavar="TASK", help="Id of the task that asks.", autocompletion=readable_tasks, show_default=False
-        ),
+        task_argument("Id of the task that asks."),
     ] = "",
     text: Annotated[
         str | None,
@@ -97,8 +94,7 @@ def answer_patch(project: Json, task: str, text: str, look: str) -> Json:
     Raises:
         Failure: the task is not there, asks nothing, or has its answer already.
     """
-    if wrong := unknown_tasks(project, [task]):
-        raise Failure(*wrong, hint=f"{look} shows all")
+    refuse_unknown(project, [task], look)
     row = next((row for row in rows(project) if row["id"] == task), {})
     asked = int(row.get("asked") or 0)
     answers: list[Json] = list(project["spec"].get("answers") or ())
@@ -116,7 +112,7 @@ def answer_patch(project: Json, task: str, text: str, look: str) -> Json:
     if row.get("question"):
         new["question"] = row["question"]
     spec = {"answers": [*kept, new]}
-    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": spec}
+    return spec_patch(project, spec)
 
 
 def _attempts(project: Json, task: str) -> int:

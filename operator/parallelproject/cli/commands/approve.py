@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.spec import approved_in, entries_with, floors_of, ids_of, unknown_tasks
+from parallelproject.cli.cluster.spec import approved_in, entries_with, floors_of, ids_of, refuse_unknown, spec_patch
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TasksOfProject, TextOrJson
@@ -64,8 +64,7 @@ def approve_patch(project: Json, wanted: Sequence[str], look: str) -> Json | Non
     Raises:
         Failure: one of them is not there, needs no approval, or has succeeded.
     """
-    if wrong := unknown_tasks(project, wanted):
-        raise Failure(*wrong, hint=f"{look} shows all")
+    refuse_unknown(project, wanted, look)
     asking = {task["id"] for task in project["spec"].get("tasks") or () if task.get("approval")}
     states = {row["id"]: row for row in rows(project)}
     wrong = [f"{task} needs no approval: it has no approval: true" for task in wanted if task not in asking]
@@ -79,4 +78,4 @@ def approve_patch(project: Json, wanted: Sequence[str], look: str) -> Json | Non
     if not new:
         return None
     spec = {"approvals": entries_with(project, "approvals", new)}
-    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": spec}
+    return spec_patch(project, spec)

@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.spec import ids_of, retries_with, unknown_tasks
+from parallelproject.cli.cluster.spec import ids_of, retries_with, spec_patch, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
-from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
-from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson, task_argument
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
@@ -29,12 +28,7 @@ async def run(
     name: NameOrOnly = "",
     tasks: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="TASK",
-            help="Ids of failed or skipped tasks; by default all that failed.",
-            autocompletion=readable_tasks,
-            show_default=False,
-        ),
+        task_argument("Ids of failed or skipped tasks; by default all that failed."),
     ] = None,
     all_failed: Annotated[bool, typer.Option("--failed", help="Retry all failed tasks, as without TASK.")] = False,
     start: Annotated[
@@ -137,7 +131,7 @@ def retry_patch(project: Json, failed: Mapping[str, Json], wanted: Sequence[str]
         spec["skip"] = [task for task in skipped if task not in wanted]
     if project["spec"].get("stop"):
         spec["stop"] = False
-    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": spec}
+    return spec_patch(project, spec)
 
 
 def _nothing(project: Json) -> str:

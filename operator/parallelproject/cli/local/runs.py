@@ -153,7 +153,7 @@ class LocalRuns:
     async def change(
         self, name: str, patch_of: Callable[[Json], Json | None], tasks: Callable[[], Sequence[str]] = tuple
     ) -> bool:
-        """Asks something of a run: it is written down, for the session that is running or for the next one.
+        """Asks something of a run: it is recorded, for the session that is running or for the next one.
 
         What a run says of its tasks may be a second old. So where the patch cannot be made by it, it is tried again
         until the run has said more.

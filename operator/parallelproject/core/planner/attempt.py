@@ -92,7 +92,8 @@ class Attempt(NamedTuple):
     name: str | None = None
     """Its name in the executor: the Job's name."""
     claim: Claim | None = None
-    """What it holds: the claim of its task when it was started. None: the claim that its task has now."""
+    """What it holds: the claim of its task when it was started. None: the claim that its task has now. An attempt that
+    has ended holds nothing; its claim says whose budget it has spent."""
     commit: str | None = None
     """The short hash of the commit of its work."""
     notes: DeliveryNotes = NO_NOTES

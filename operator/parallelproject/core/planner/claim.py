@@ -5,13 +5,16 @@ another claim; the rules are the same.
 """
 
 import json
+import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.model.spec import ROLE_PATTERN
 
 _FILES_MAX, _PATTERN_MAX, _SLOTS_MAX = 100, 258, 1000
 """The operator's claims are smaller. A claim that someone else wrote must not block the planner."""
+_ROLE = re.compile(ROLE_PATTERN.removesuffix("$"))
 
 
 class Claim(NamedTuple):
@@ -72,4 +75,5 @@ def _sound(role: object, files: object, slots: object, is_fallback: object = Fal
     named = [file for file in files if isinstance(file, str)] if isinstance(files, list) else []
     kept = tuple(file for file in named[:_FILES_MAX] if 0 < len(file) <= _PATTERN_MAX)
     count = slots if isinstance(slots, int) and 0 <= slots <= _SLOTS_MAX else 1
-    return Claim(role if isinstance(role, str) and role else None, kept, int(count), is_fallback is True)
+    named_role = role if isinstance(role, str) and _ROLE.fullmatch(role) else None
+    return Claim(named_role, kept, int(count), is_fallback is True)

@@ -90,6 +90,16 @@ def ends(before: Record, attempts: Sequence[Attempt], floor: int = 0) -> list[At
     return [seen for seen in found if seen.usage]
 
 
+def role_at_end(attempt: Attempt, now: str | None = None) -> str | None:
+    """The role whose budget an ended attempt has spent: the one that it was started with.
+
+    Args:
+        attempt: The attempt.
+        now: The role that its task has now, for an attempt whose claim is not known.
+    """
+    return attempt.fallback or (attempt.claim.role if attempt.claim else now)
+
+
 def is_whole(attempt: Attempt) -> bool:
     """Whether an attempt came to its own end, so that others may be expected to spend as much."""
     return attempt.phase in _OWN_ENDS and not asks_for_later(attempt.reason, attempt.exit_code)

@@ -18,7 +18,7 @@ from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import Outputs, kept, kept_text, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, Plan
-from parallelproject.core.planner.spending import RoleSpending, ends, is_whole
+from parallelproject.core.planner.spending import RoleSpending, ends, is_whole, role_at_end
 from parallelproject.core.report.attention import condition_of, needs_of_plan, waits_only_for_people
 from parallelproject.core.report.budget_status import (
     budget_condition,
@@ -26,6 +26,7 @@ from parallelproject.core.report.budget_status import (
     read_spending,
     render_budgets,
     render_spending,
+    spent_of_budgets,
 )
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
@@ -42,6 +43,8 @@ ATTEMPT_MAX = 1_000_000
 _MESSAGE_MAX = 2000
 _REFUSED_NAMED = 5
 """Maximum number of tasks named for one refusal, and of refusals."""
+_SAME_IF_REJECTED = ("startTime", "level", "currentLevel", "publication", "limits", "metrics")
+"""Fields of a status that stay while the spec is not accepted: what is recorded in them is read again."""
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
 
@@ -125,7 +128,8 @@ def render_status(
     refusals: Mapping[str, str] = MappingProxyType({}),
     deletion: Deletion | None = None,
     verified: tuple[str, str, str] | None = None,
-    name: str = "NAME",
+    *,
+    name: str,
 ) -> Json:
     """The status after a plan.
 
@@ -212,14 +216,17 @@ def rejected_status(
     deletion: Deletion | None = None,
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still recorded."""
-    rows, spent = [], list[tuple[AgentUsage, bool]]()
+    rows, spending = [], read_spending(last)
     tasks = sum(not row.get("removed") for row in rows_of(last))
     for row in rows_of(last):
         before = read_row(row)
         # Without an accepted spec it is unknown which earlier results no longer count, so none of them is read again.
         later = [a for a in observed.get(row["id"], ()) if a.number >= before.attempts + (before.state is _PENDING)]
         record = settle(before, later)
-        spent += [(seen.usage, is_whole(seen)) for seen in ends(before, later) if seen.usage]
+        for seen in ends(before, later):
+            if seen.usage:  # the roles of an accepted spec are not known, those of claims are
+                role = role_at_end(seen)
+                spending[role] = spending.get(role, RoleSpending()).plus([(seen.usage, is_whole(seen))])
         state = record.state if record.state is not _PENDING else task_state(row.get("state"))
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
@@ -239,13 +246,11 @@ def rejected_status(
         (ConditionType.STALLED, "True", reason, message),
         *_terminating(deletion),
     ]
-    same = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
-    spending = read_spending(last)
-    if spent:  # the roles of an accepted spec are not known
-        spending[None] = spending.get(None, RoleSpending()).plus(spent)
+    same = {key: last[key] for key in _SAME_IF_REJECTED if key in last}
+    if budgets := spent_of_budgets(last, spending):
+        same["budgets"] = budgets
     if spending:
-        budgeted = [str(row.get("unit")) for row in last.get("budgets") or () if isinstance(row, dict)]
-        same["spending"] = render_spending(spending, budgeted)
+        same["spending"] = render_spending(spending, [str(row.get("unit")) for row in budgets])
     return (
         same
         | {

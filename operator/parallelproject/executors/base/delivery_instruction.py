@@ -10,7 +10,6 @@ from parallelproject.git.plumbing.delivery import Delivery, Person
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import check_branch, task_branch
 from parallelproject.model.branches import landing_branch, level_branch, offered_branch
-from parallelproject.model.names import USAGE
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Git, Spec, Workspace, WorkspaceHistory
 
@@ -20,8 +19,6 @@ IMAGE = "parallelproject-git"
 """Image of ``pproj-git``, unless the operator is configured with another one."""
 WORKSPACE = "/pproj/workspace"
 """The checkout, in which the task's command runs."""
-USAGE_PATH = f"/pproj/outputs/{USAGE}"
-"""Where a task reports what it has used."""
 PRIVATE, CREDENTIALS = "/pproj/private", "/pproj/credentials"
 """The private git directory and the Secret, for our containers only."""
 BODY_MAX = 8_000
@@ -53,7 +50,8 @@ def instruction(
         task: The task, as its number in the graph.
         number: Of the attempt.
         agent: The coding agent that makes the attempt: the fields of ``PodAgent``.
-        outputs: The folder of the attempt's outputs, where our container sees it.
+        outputs: The folder of the attempt's outputs, where our container sees it: of its agent, its question, its
+            outputs and what it reports to have used.
     """
     described = graph.tasks[task]
     fields: Json = {
@@ -83,7 +81,7 @@ def instruction(
     if outputs:
         fields["outputs"] = outputs
     if spec.budgets:
-        fields["usage"] = USAGE_PATH
+        fields["readsUsage"] = True
     if git.credentials_secret_ref:
         fields["credentials"] = CREDENTIALS
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))

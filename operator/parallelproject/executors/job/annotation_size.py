@@ -6,6 +6,7 @@ only known when an attempt starts (outputs, feedback) gets the space that is lef
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from parallelproject.executors.base.delivery_instruction import BODY_MAX
 from parallelproject.executors.job.pod import Json
@@ -19,6 +20,8 @@ _MARGIN, _DEPENDENCY_BYTES = 8_192, 192
 """Bytes of what has no text of the user; of a dependency in the task file, without its id."""
 _OUTPUT_BYTES, _OUTPUTS_BYTES = 6 * OUTPUT_MAX, 65_536
 """Maximum bytes of an output in JSON; of all outputs of dependencies in a task file."""
+_ANSWERS_LEAST = _MARGIN // 2
+"""Bytes that answers have however long the texts of their task are."""
 _CUT_MIN, _START = 1_024, 4_096
 """Feedback is cut to no less than this; bytes of its start that are kept, where how the attempt failed is said."""
 
@@ -53,6 +56,11 @@ def known_size(spec: Spec, task: Task, role: Role | None) -> int:
 def space_for_outputs(spec: Spec, task: Task, role: Role | None) -> int:
     """Maximum bytes of the outputs of a task's dependencies in its task file; half of the rest is for feedback."""
     return max(0, min(_OUTPUTS_BYTES, (ANNOTATIONS_BYTES - known_size(spec, task, role)) // 2))
+
+
+def space_for_answers(spec: Spec, task: Task, role: Role | None) -> int:
+    """Maximum bytes of the answers to a task's questions. The outputs of its dependencies may take as much."""
+    return max(_ANSWERS_LEAST, (ANNOTATIONS_BYTES - known_size(spec, task, role)) // 2)
 
 
 def cut_feedback(feedback: str, name: str, others: Json) -> str:
@@ -93,5 +101,5 @@ def _bytes(value: object) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
-def _of_all(annotations: Mapping[object, object]) -> int:
+def _of_all(annotations: Mapping[str, Any]) -> int:
     return sum(len(str(text).encode(errors="replace")) for pair in annotations.items() for text in pair)

@@ -20,7 +20,6 @@ from parallelproject.executors.job.pod import (
     joined,
     mapping,
 )
-from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Git, Spec
@@ -78,7 +77,6 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     git_container = {
         "name": GIT,
         **common,
-        "env": [{"name": ENV_OUTPUTS, "value": OUTPUTS}],
         "command": ["pproj-git", "deliver", instruction_file, "--state", _STATE, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True), folder(OUTPUTS, read_only=True)],
     }

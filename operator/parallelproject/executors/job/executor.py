@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parallelproject.core.planner.attempt import Attempt
-from parallelproject.executors.base.answers import answers_feedback, answers_to
+from parallelproject.executors.base.answers import BYTES_MAX, answers_feedback, answers_to
 from parallelproject.executors.base.delivered import feedback_of
 from parallelproject.executors.base.delivery_instruction import IMAGE
 from parallelproject.executors.base.executor import Change, Json, PublishStart, Resource, TaskStart
@@ -13,6 +13,7 @@ from parallelproject.executors.base.inherited_metadata import inherited
 from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job import refusal, task_job
+from parallelproject.executors.job.annotation_size import space_for_answers
 from parallelproject.executors.job.observation import JobView, PodView, attempt_of, failure_of, view_job, view_pod
 from parallelproject.executors.job.publish_job import publish_manifest
 from parallelproject.executors.job.single_run import release_patch
@@ -130,6 +131,8 @@ class JobExecutor:
 def _feedback(start: TaskStart) -> str:
     """What an attempt reads of those before: how the last one failed, and answers to questions."""
     task, number = start.graph.ids[start.task], start.key.attempt
+    role = start.spec.role(start.fallback or start.graph.role[start.task])
     floor = start.graph.rerun_after.get(start.task, 0)
-    answers = answers_feedback(answers_to(start.spec, task, floor, number))
+    space = min(BYTES_MAX, space_for_answers(start.spec, start.graph.tasks[start.task], role))
+    answers = answers_feedback(answers_to(start.spec, task, floor, number), space)
     return "\n".join(filter(None, (feedback_of(failure_of(start.earlier), number - 1), answers)))

@@ -300,6 +300,7 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
     if job and job.ended is not None and started is not None and ended is not None and ended < started:
         ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
     used = sum_of(pod.delivered.usage for pod in pods)  # also of pods that were evicted
+    spent_as = Claim.from_json(job.claim) if job and used else None
     live = any(pod.is_live for pod in pods)
     has_succeeded = any(pod.phase == "Succeeded" for pod in pods)
     # Of a Job that is complete while its pod seems to run, the watch of pods is behind: the outputs are still to come.
@@ -314,18 +315,22 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
             commit=landed.commit,
             notes=landed.notes,
             outputs=next((pod.outputs for pod in pods if pod.outputs), ()),
+            claim=spent_as,
             usage=used,
         )
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
     if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
         asks = failed is not None and failed.delivered.reason is Reason.NEEDS_INPUT  # it has ended by itself
         if stopped and job.stopped_for not in _FAILED_BY_STOP and not asks:
-            return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name, usage=used)
+            return Attempt(
+                number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name, claim=spent_as, usage=used
+            )
         why, code, until, question = Reason.POD_FAILED, None, None, ""
         if stopped and job.stopped_for in _FAILED_BY_STOP:
             because = _FAILED_BY_STOP[job.stopped_for]
             return Attempt(
-                number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name, usage=used
+                number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name, claim=spent_as,
+                usage=used,
             )  # fmt: skip
         if job.reason == "DeadlineExceeded" and not stopped:
             why = Reason.DEADLINE_EXCEEDED
@@ -337,16 +342,16 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
             why, code = Reason.EXIT_CODE, failed.exit_code
         return Attempt(
             number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until,
-            usage=used, question=question,
+            claim=spent_as, usage=used, question=question,
         )  # fmt: skip
     if job_is_gone and not live:
         if job and job.stopped_for in _FAILED_BY_STOP:
             because = _FAILED_BY_STOP[job.stopped_for]
             return Attempt(
-                number, Phase.FAILED, started=started, ended=ended, reason=because, name=name, usage=used
+                number, Phase.FAILED, False, False, started, ended, because, None, name, claim=spent_as, usage=used
             )  # fmt: skip
         phase = Phase.STOPPED if stopped else Phase.LOST
-        return Attempt(number, phase, started=started, ended=ended, name=name, usage=used)
+        return Attempt(number, phase, started=started, ended=ended, name=name, claim=spent_as, usage=used)
     if job is None:
         return Attempt(number, Phase.ACTIVE, True, reason=_trouble_of(pods))
     # A Job that has failed has ended its pods first: their report will follow. A failed pod releases the slot a second

@@ -12,7 +12,6 @@ from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
-from parallelproject.core.report.trace_context import attempt_context
 from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
 from parallelproject.executors.base.delivery_instruction import IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
@@ -39,6 +38,7 @@ from parallelproject.executors.job.queue import queue_labels
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, Spec
+from parallelproject.model.trace_context import attempt_context
 from parallelproject.model.work import WorkKey
 
 

@@ -7,7 +7,6 @@ the container next to a task's: it waits for the command to end, and keeps the w
 """
 
 import argparse
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from parallelproject.agents.attempt_files import usage_of
+from parallelproject.core.planner.agent_usage import report_trouble
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.asking import CommandVerdict, EndVerdict
@@ -26,7 +26,7 @@ from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, TransientError
 from parallelproject.git.workspace.prepare import Prepared, prepare
-from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.model.names import USAGE
 from parallelproject.model.problem import listed
 from parallelproject.output_folder import read_outputs
 
@@ -65,11 +65,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     verdicts: list[EndVerdict] = []
-    usage: Path | None = None
+    folder: Path | None = None
+    reads_usage = False
     outputs: dict[str, str] = {}
     try:
         instruction = read(instructions.asked(asked.file, VARIABLE))
-        usage = instruction.usage
+        folder, reads_usage = instruction.outputs, instruction.reads_usage
         ended = _step(
             asked,
             instruction.delivery,
@@ -84,13 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # If the end of a command is not known, the result must not look as if its work had landed.
             code = TransientError.exit_code
         if isinstance(ended, Landed) and asked.step == "deliver":
-            outputs = _outputs()
+            outputs = _outputs(folder)
         result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
         code, result = instructions.of_error(error)
-    if usage and asked.step == "deliver" and (reported := usage_of(usage)):
+    if folder and reads_usage and asked.step == "deliver" and (reported := _usage(folder)):
         result["usage"] = dict(sorted(reported.items())[:_UNITS_MAX])
     if verdicts:
         result["agent"] = instructions.shown(verdicts[-1].result())
@@ -101,19 +102,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _outputs() -> dict[str, str]:
+def _outputs(folder: Path | None) -> dict[str, str]:
     """The outputs of the task that may be used as values. What is none costs nothing, and is named in the log."""
-    folder = os.environ.get(ENV_OUTPUTS)
-    if not folder:
+    if folder is None:
         return {}
     try:
-        found = read_outputs(folder)
+        found = read_outputs(str(folder))
     except OSError as error:
         _say(f"the outputs cannot be read: {error.strerror}")
         return {}
     if found.ignored:
         _say(f"not used as outputs: {listed(found.ignored, _IGNORED_SHOWN)}")
     return found.values
+
+
+def _usage(outputs: Path) -> Mapping[str, str]:
+    """What the task reports to have used. What does not count is named in the log."""
+    found = usage_of(outputs / USAGE)
+    _say(report_trouble(found.unusable, found.amounts, found.ignored))
+    return found.amounts
 
 
 def _judge(
@@ -170,8 +177,8 @@ class PodInstruction(NamedTuple):
     """The coding agent that makes the attempt; None: a command."""
     outputs: Path | None
     """The folder of its outputs, if that is known."""
-    usage: Path | None
-    """The file in which the task reports what it has used, if that is to be read."""
+    reads_usage: bool
+    """Whether what the task reports to have used is read."""
 
 
 def read(text: str) -> PodInstruction:
@@ -183,17 +190,17 @@ def read(text: str) -> PodInstruction:
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
     agent, outputs = content.pop("agent", None), content.pop("outputs", None)
-    usage = content.pop("usage", None)
+    reads_usage = content.pop("reads_usage", None) is True
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
-    called = instructions.as_type(PodAgent, agent) if agent else None
+    called = instructions.as_type(PodAgent, {**agent, "outputs": outputs}) if agent else None
     return PodInstruction(
         delivery,
         instructions.as_type(Place, place),
         called,
         Path(outputs) if outputs else None,
-        Path(usage) if isinstance(usage, str) else None,
+        reads_usage,
     )
 
 

@@ -24,7 +24,7 @@ class AskedQuestions:
         """
         self._directory = directory
         self._are_taken_before = are_taken_before
-        self._unwritten: dict[tuple[str, int], str] = {}  # questions that found no room
+        self._unwritten: dict[tuple[str, int], str] = {}  # questions that could not be written
 
     def reported(self, row: AttemptRow, *, is_last: bool = True) -> AttemptRow:
         """How an attempt ended, where it asks.
@@ -81,7 +81,7 @@ class AskedQuestions:
         outputs = Path(self._directory.outputs(task))
         try:
             return take_question(self._directory.path, task, number, outputs)
-        except OSError:  # no room for it: this session knows it all the same
+        except OSError:  # the disk is full: this session knows it all the same
             from parallelproject.agents.attempt_files import question_in
 
             found = None

@@ -53,7 +53,7 @@ def recover(
 ) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
-    Ends that found no room are written down, processes that were left behind are killed, and their attempts
+    Ends that could not be written are recorded, processes that were left behind are killed, and their attempts
     count as stopped. Only to be called with the lock held. Of ``deliveries``, ``agents`` and ``asked``
     it counts what they report of their ends, of ``usages`` what attempts have used.
 
@@ -104,6 +104,7 @@ def attempt_of(
     running = row.phase == RUNNING
     used = agents.usage(row.key) if agents else None
     reported = usages.usage(row.key) if usages else None
+    usage = used.completed_by(reported) if used else reported
     ended = None if row.ended is None else min(row.ended, now)
     started = min(row.started, now) if ended is None else min(row.started, ended)
     return Attempt(
@@ -118,7 +119,8 @@ def attempt_of(
         commit=commit,
         retry_at=agents.retry_at(row) if agents else None,
         fallback=agents.fallback(row) if agents else None,
-        usage=used.completed_by(reported) if used else reported,
+        claim=usages.claim(row.key) if usages and usage and not running else None,
+        usage=usage,
         question=question,
         outputs=outputs(row.key.task) if row.phase == SUCCEEDED and row.key.is_task else (),
     )

@@ -101,6 +101,7 @@ class Engine:
         self._grace = grace
         self._deliveries = deliveries
         self._agents = agents
+        self._usages = usages
         self._verification = verification
         self._spec = self._with_stop(board.spec)
         self._ended: list[AttemptRow] = []
@@ -407,6 +408,9 @@ class Engine:
         return event._replace(exit_code=row.exit_code, again_in=again, notes=self._notes(row))
 
     def _notes(self, row: AttemptRow) -> tuple[str, ...]:
-        """What an attempt left that did not land, and what its agent says of its end."""
+        """What an attempt left that did not land, what its agent says of its end, and what of its usage does not
+        count."""
         left = self._deliveries.notes(row) if self._deliveries else ()
-        return (*left, *(self._agents.notes(row) if self._agents else ()))
+        uncounted = self._usages.trouble(row.key) if self._usages else ""
+        said = self._agents.notes(row) if self._agents else ()
+        return (*left, *said, *([uncounted] if uncounted else []))

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Record
-from parallelproject.core.report.trace_context import attempt_context
 from parallelproject.core.verification.state import Repair
 from parallelproject.executors.base.task_file import described_by, environment, task_document
 from parallelproject.local.agents.call import AgentCall, note_call
@@ -27,6 +26,7 @@ from parallelproject.local.workspace.ports import PortLeases
 from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model import names
 from parallelproject.model.agents import AgentType
+from parallelproject.model.trace_context import attempt_context
 from parallelproject.model.work import WorkKey
 
 if TYPE_CHECKING:

@@ -75,7 +75,7 @@ def resume(
     """Finds out where to continue.
 
     A run that was cut off continues as if it had not been. One that had come to its end with failures tries
-    the failed tasks again: their failures so far no longer count, which is written down.
+    the failed tasks again: their failures so far no longer count, which is recorded.
     """
     asked = asked or Asked()
     basis = Basis(graph, spec, store.retries(), store.reruns())

@@ -1,4 +1,4 @@
-"""Questions that attempts ask a person: the file that says so, kept after the outputs of the attempt are gone.
+"""Questions that attempts ask a person: the file that says so, kept after the outputs of the attempt are deleted.
 
 An attempt asks by ``needs-input.md`` among its outputs, where its command ended with one of ``ASKING_CODES``. Its
 folder of outputs is emptied before the next attempt, so the text is kept under the number of the attempt. Little is
