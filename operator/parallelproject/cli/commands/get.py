@@ -12,11 +12,11 @@ from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import age, show_table, span
+from parallelproject.core.graph.groups import UNMARKED
 from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.budget_status import budgets_shown
 from parallelproject.core.report.deletion import deletion_of
-from parallelproject.core.report.groups import UNMARKED
 from parallelproject.core.report.status import read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch

@@ -4,10 +4,9 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from parallelproject.core.graph.groups import UNMARKED
 from parallelproject.model.status import Reason, TaskState
 
-UNMARKED = "_sequential"
-"""The group that a reader gives to tasks without a marker: it is none."""
 COUNTED = tuple(TaskState)
 
 
