@@ -205,6 +205,6 @@ class HookedWorld:
             if is_before and is_own and not self.has_ended(step):
                 self.violations.append(f"{name} starts before {step} has ended")
             is_below = occasion.kind is HookKind.AFTER_LEVEL and (occasion.level or 0) < level
-            if is_below and self.spec.scheduling is Scheduling.LEVELS and self.started(self.tasks_of(occasion)):
-                if not self.has_ended(step):
-                    self.violations.append(f"{name} starts before {step} has ended")
+            is_by_level = self.spec.scheduling is Scheduling.LEVELS
+            if is_below and is_by_level and self.started(self.tasks_of(occasion)) and not self.has_ended(step):
+                self.violations.append(f"{name} starts before {step} has ended")

@@ -55,6 +55,10 @@ class HookProgress(NamedTuple):
     """The hook that has failed with onFailure Stop, as people read it; empty: none has."""
 
 
+NO_HOOKS = HookProgress()
+"""Nothing is recorded."""
+
+
 class HookFacts(NamedTuple):
     """The hooks at one moment of a plan."""
 

@@ -24,7 +24,7 @@ from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
-from parallelproject.core.planner.hooks import HookOccasion, HookProgress, hook_facts
+from parallelproject.core.planner.hooks import NO_HOOKS, HookOccasion, HookProgress, hook_facts
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
 from parallelproject.core.planner.spending import Spending
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
@@ -56,7 +56,7 @@ class Ledger:
     """What has passed the checks of the verification; None: there are none."""
     spending: Spending = field(default_factory=dict)
     """By role, what its attempts have spent that have ended, also those of tasks that were removed or run again."""
-    hooks: HookProgress = HookProgress()
+    hooks: HookProgress = NO_HOOKS
     """Which hooks have ended, and which ones run."""
     snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
     """What the plan that returned this ledger computed. It is valid only with these records and this graph."""
@@ -97,7 +97,7 @@ class Plan:
     completed: bool
     """Nothing runs and nothing will."""
     stopped: Reason | None
-    """STOPPED, DEADLINE_EXCEEDED or HOOK_FAILED if that keeps tasks from running, or if a hook failed after the last."""
+    """STOPPED, DEADLINE_EXCEEDED or HOOK_FAILED if that keeps tasks from running, or a hook has failed after all."""
     is_exhausted: bool
     """Nothing runs, and all that could start waits for a budget: it continues only with a larger limit."""
     hooks: Sequence[HookOccasion]

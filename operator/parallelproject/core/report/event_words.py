@@ -56,11 +56,11 @@ def message(event: Event) -> str:
         case What.RESUMED:
             return "no longer suspended"
         case What.HOOK_STARTED:
-            return f"{_hook(event)} started"
+            return f"hook {hook_words(event)} started"
         case What.HOOK_SUCCEEDED:
-            return f"{_hook(event)} succeeded"
+            return f"hook {hook_words(event)} succeeded"
         case What.HOOK_FAILED:
-            return f"{_hook(event)} failed ({_cause(event)})"
+            return f"hook {hook_words(event)} failed ({_cause(event)})"
         case What.GROUP_PHASE:
             return f"group {event.group} is in phase {event.phase}"
         case What.LEVEL_COMPLETED:
@@ -127,8 +127,9 @@ def next_step(event: Event, project: str) -> str:
     return ""
 
 
-def _hook(event: Event) -> str:
-    return f"hook {event.hook} of {event.group or level_name(event.level or 0)}"
+def hook_words(event: Event) -> str:
+    """Which hook an event is about: ``beforeLevel of L0``."""
+    return f"{event.hook} of {event.group or level_name(event.level or 0)}"
 
 
 def _cause(event: Event) -> str:
