@@ -141,7 +141,7 @@ def test_a_hook_that_ends_with_the_engine_runs_again_and_one_that_has_ended_does
 
 def test_it_sees_what_has_landed_and_nothing_of_it_lands(runner: Make, tmp_path: Path) -> None:
     checkout = Checkout(tmp_path)
-    script = f'{SAY}; ls *.txt | tr "\\n" " " >> $JOURNAL; echo >> $JOURNAL; echo x > left.txt; git add . || true; pwd >> {tmp_path}/where'
+    script = f'{SAY}; ls *.txt | tr "\\n" " " >> $JOURNAL; echo >> $JOURNAL; echo x > left.txt; git add . || true'
     run = runner(
         {"tasks": TASKS, "hooks": {"beforeLevel": hook(script), "afterGroup": hook("exit 5")}},
         "echo work > $PPROJ_TASK_ID.txt",

@@ -204,7 +204,8 @@ def changes(before: R | None, after: R) -> list[Event]:
     if before is None:
         return [Event(What.FOUND)]
     old, new = before.whole, after.whole
-    events = [*_of_the_spec(old, new), *_of_hooks(old, new)]
+    ended_hooks, started_hooks = _of_hooks(old, new)
+    events = [*_of_the_spec(old, new), *ended_hooks]
     tasks = list(after.changed_since(before))
     for task in tasks:
         events += _of_task(task, before.row(task), after.row(task), after.attempts(task))
@@ -213,6 +214,7 @@ def changes(before: R | None, after: R) -> list[Event]:
             events.append(Event(What.GROUP_PHASE, group=group, phase=str(phase)))
     for level in after.levels_since(before, tasks):
         events.append(Event(What.LEVEL_COMPLETED, level=level.number, amount=level.succeeded, total=level.total))
+    events += started_hooks
     if new.completed is not None and new.completed != old.completed:
         reason, message = new.result
         events.append(Event(What.COMPLETED, reason=reason, message=message, warning=not new.succeeded))
@@ -231,24 +233,27 @@ def _of_the_spec(old: Whole, new: Whole) -> Iterator[Event]:
         yield Event(What.SUSPENDED if new.suspended else What.RESUMED, reason=reason, message=message)
 
 
-def _of_hooks(old: Whole, new: Whole) -> Iterator[Event]:
-    """Starts and ends of hooks. Of several runs between the two states only the last one is known."""
-    if new.hooks == old.hooks:
-        return
-    for occasion, row in new.hooks.items():
+def _of_hooks(old: Whole, new: Whole) -> tuple[list[Event], list[Event]]:
+    """The ends of hooks, for which tasks may have waited, and the hooks that have started. Of several runs of a hook
+    between the two states only the last one is known."""
+    ended: list[Event] = []
+    started: list[Event] = []
+    for occasion, row in new.hooks.items() if new.hooks != old.hooks else ():
         before = old.hooks.get(occasion, {})
         number, state = row.get("attempts", 0), row.get("state")
         is_new = number != before.get("attempts")
+        found = started if is_new else ended
         event = Event(What.HOOK_STARTED, "", number, level=occasion.level, hook=occasion.kind, group=occasion.group)
         if is_new:
-            yield event
-        if not is_new and state == before.get("state"):
+            found.append(event)
+        elif state == before.get("state"):
             continue
         if state == HookRunState.SUCCEEDED:
-            yield event._replace(what=What.HOOK_SUCCEEDED)
+            found.append(event._replace(what=What.HOOK_SUCCEEDED))
         elif state == HookRunState.FAILED:
             reason, code = str(row.get("reason") or Reason.EXIT_CODE), row.get("exitCode")
-            yield event._replace(what=What.HOOK_FAILED, reason=reason, exit_code=code, warning=True)
+            found.append(event._replace(what=What.HOOK_FAILED, reason=reason, exit_code=code, warning=True))
+    return ended, started
 
 
 def _of_task(task: str, old: StatusRow, new: StatusRow, seen: Sequence[Attempt] | None) -> list[Event]:

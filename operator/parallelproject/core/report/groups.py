@@ -20,6 +20,8 @@ class TaskGroup(NamedTuple):
     """How many of them are in which state."""
     is_done: bool
     """Whether all have succeeded, or are skipped by request."""
+    phase: str = ""
+    """Its phase (``model.status.GroupPhase``); empty if the status does not have it."""
 
     @property
     def has_ended(self) -> bool:
@@ -50,10 +52,11 @@ def groups_of(spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[TaskGr
     for task in spec.get("tasks") or ():
         if task.get("group") and task["group"] != UNMARKED:
             found.setdefault(task["group"], []).append(task["id"])
-    return [_group(name, tasks, rows) for name, tasks in found.items()]
+    phases = {row.get("name"): row.get("phase") for row in status.get("groups") or () if isinstance(row, dict)}
+    return [_group(name, tasks, rows, str(phases.get(name) or "")) for name, tasks in found.items()]
 
 
-def _group(name: str, tasks: list[str], rows: Mapping[Any, Mapping[str, Any]]) -> TaskGroup:
+def _group(name: str, tasks: list[str], rows: Mapping[Any, Mapping[str, Any]], phase: str) -> TaskGroup:
     each = [rows.get(task, {}) for task in tasks]
     counts = Counter(TaskState(row.get("state") or TaskState.PENDING) for row in each)
     is_done = all(
@@ -61,4 +64,4 @@ def _group(name: str, tasks: list[str], rows: Mapping[Any, Mapping[str, Any]]) -
         or (row.get("state") == TaskState.SKIPPED and row.get("reason") == Reason.SKIP_REQUESTED)
         for row in each
     )
-    return TaskGroup(name, tuple(tasks), counts, is_done)
+    return TaskGroup(name, tuple(tasks), counts, is_done, phase)

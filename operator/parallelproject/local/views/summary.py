@@ -136,7 +136,7 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
     is_failed = board.plan is not None and not is_success(board.graph, board.plan)  # a hook may have failed at the end
     if good == total and not is_failed:
         return PageLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
-    if board.plan and all_done(board.graph, board.plan.states, board.plan.unmet):
+    if board.plan and is_success(board.graph, board.plan):
         return PageLine(f"{board.name}: {good} of {total} tasks succeeded, {_skipped(board)}, in {took}", "bold green")
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
