@@ -390,6 +390,8 @@ class HookStatus(Model):
     """Why it failed."""
     exit_code: int | None = None
     """Its exit code, if it failed."""
+    generation: Count | None = None
+    """Generation of the spec with which it was started."""
 
 
 class GroupStatus(Model):

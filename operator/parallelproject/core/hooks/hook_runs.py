@@ -24,8 +24,10 @@ class HookRun(NamedTuple):
     """Of the runs of this hook for this level or group, from 1."""
     state: HookRunState
     reason: str = ""
-    """Why it failed."""
+    """Why it failed, or what keeps it from starting."""
     exit_code: int | None = None
+    generation: int = 0
+    """In a cluster, the generation of the spec with which it was started."""
 
 
 class HookLaunch(NamedTuple):
@@ -87,6 +89,10 @@ class HookBook:
         rows = [_row(self._occasions[step], last[step]) for step in self._occasions if step in last]
         return HookReport(self._condition(last, progress), rows[:HOOK_RUNS_MAX])
 
+    def has(self, step: str) -> bool:
+        """Whether there is such a hook."""
+        return step in self._occasions
+
     def words(self, step: str) -> str:
         """A hook as people read it: ``beforeLevel of L0``."""
         return str(self._occasions[step]) if step in self._occasions else step
@@ -101,11 +107,16 @@ class HookBook:
         if failed:
             return "False", Reason.HOOK_FAILED.value, listed(failed, _NAMED)
         if progress.running:
-            return "Unknown", "Running", listed([self.words(step) for step in sorted(progress.running)], _NAMED)
+            running = [last[step] for step in sorted(progress.running) if step in last]
+            return "Unknown", "Running", listed([self._running_words(run) for run in running], _NAMED)
         if not progress.ended:
             return "Unknown", "Waiting", "no hook has run yet"
         count = len(progress.ended)
         return "True", "Succeeded", "1 hook has succeeded" if count == 1 else f"{count} hooks have succeeded"
+
+    def _running_words(self, run: HookRun) -> str:
+        """A hook that runs, and what keeps it from starting."""
+        return f"{self.words(run.step)} ({run.reason})" if run.reason else self.words(run.step)
 
     def _stops(self, step: str) -> bool:
         occasion = self._occasions.get(step)
@@ -146,6 +157,8 @@ def _row(occasion: HookOccasion, run: HookRun) -> dict[str, Any]:
     if run.state is _FAILED:
         row |= {"reason": run.reason} if run.reason else {}
         row |= {"exitCode": run.exit_code} if run.exit_code is not None else {}
+    if run.generation:
+        row["generation"] = run.generation
     return row
 
 

@@ -40,6 +40,8 @@ Json = dict[str, Any]
 
 ATTEMPT_MAX = 1_000_000
 """No task has more attempts; the operator writes no higher number."""
+_KEPT = ("startTime", "level", "currentLevel", "publication", "groups", "hooks")
+"""Fields that stay as they are while the spec is not accepted."""
 _MESSAGE_MAX = 2000
 _REFUSED_NAMED = 5
 """Maximum number of tasks named for one refusal, and of refusals."""
@@ -235,7 +237,7 @@ def rejected_status(
         (ConditionType.STALLED, "True", reason, message),
         *_terminating(deletion),
     ]
-    same = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
+    same = {key: last[key] for key in _KEPT if key in last}
     spending = read_spending(last)
     if spent:  # the roles of an accepted spec are not known
         spending[None] = spending.get(None, RoleSpending()).plus(spent)

@@ -12,12 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.folder_removal import try_to_remove
-from parallelproject.git.branches.landed_work import branch_tip
 from parallelproject.git.plumbing.delivery import Place
-from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import DeliveryError
-from parallelproject.git.plumbing.store import opened
-from parallelproject.git.workspace.prepare import check_out
+from parallelproject.git.workspace.prepare import check_out_tip
 from parallelproject.local.delivery.command import Runner
 from parallelproject.local.delivery.program import STOPPED, delivery_of
 from parallelproject.local.delivery.ready_workspace import ReadyWorkspace
@@ -32,7 +29,7 @@ def main(file: str) -> int:
     hook = _HookInCheckout(json.loads(Path(file).read_bytes()), dict(os.environ))
     try:
         return hook.run()
-    except (DeliveryError, GitFailedError) as error:
+    except DeliveryError as error:
         _print(f"the workspace of the hook cannot be made: {error}")
         return _NOT_READY
     except Exception:
@@ -57,14 +54,14 @@ class _HookInCheckout:
         """The exit code.
 
         Raises:
-            DeliveryError, GitFailedError: the repository cannot be read.
+            DeliveryError: the repository cannot be read.
         """
         self.clear()  # of a run of the same number that was killed
         make_around(self._place.workspace)
-        with opened(self._delivery, self._place) as store:
-            tip = branch_tip(store)
-            check_out(store, tip)
-        _print(f"runs on {tip[:10]}")
+        found = check_out_tip(self._delivery, self._place)
+        _print(f"runs on {(found.base or '')[:10]}")
+        for note in found.notes:
+            _print(note)
         if self._runner.is_stopping:
             return STOPPED
         self._ready.add_files()
