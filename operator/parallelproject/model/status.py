@@ -377,21 +377,21 @@ class HookStatus(Model):
     """The last run of a hook of one level or group."""
 
     hook: Annotated[str, Field(max_length=16)]
-    """beforeLevel, afterLevel, beforeGroup or afterGroup."""
+    """Its kind, as in spec.hooks."""
     level: Count | None = None
-    """The level, from 0, if it is a hook of levels."""
+    """Its level, from 0."""
     group: Annotated[str, Field(max_length=63)] | None = None
-    """The group, if it is a hook of groups."""
+    """Its group."""
     state: HookRunState
     """Running, Succeeded, Failed or Stopped."""
     attempts: Count
-    """Number of the run: more than 1 only if earlier ones were stopped, or stopped the project."""
+    """Number of the run."""
     reason: Annotated[str, Field(max_length=64)] | None = None
     """Why it failed."""
     exit_code: int | None = None
-    """Its exit code, if it failed."""
+    """Exit code of a failure."""
     generation: Count | None = None
-    """Generation of the spec with which it was started."""
+    """Generation of its spec."""
 
 
 class GroupStatus(Model):
