@@ -1,5 +1,6 @@
 """When hooks run, what waits for them, what their failures mean, and the phases of groups."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.hooks.hook_runs import HookBook, HookRun
 from parallelproject.core.hooks.phases import phases
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.hooks import HookOccasion, HookProgress, all_occasions
 from parallelproject.core.planner.plan import Ledger, plan
@@ -138,12 +140,16 @@ def test_nothing_starts_while_the_project_is_suspended() -> None:
     made = plan(graph, spec, Ledger(), {"a": [succeeded()], "b": [succeeded()]}, 30.0)
     assert (list(made.hooks), made.completed) == ([], False)
     assert {"after-level-0", AFTER_X} <= made.open_hooks
+    graph, spec = compiled(hooks=ALL, tasks=TASKS[:2], suspend=True)
+    made = plan(graph, spec, Ledger(), {"a": [succeeded()], "b": [succeeded()]}, 30.0)
+    assert (list(made.hooks), made.completed) == ([], False), "it ends when its hooks have"
 
 
 def test_a_hook_after_tasks_runs_also_when_the_budget_is_used_up() -> None:
     budget = [{"unit": "units", "limit": "1"}]
     graph, spec = compiled(hooks=hooks("afterLevel"), tasks=[task("a"), task("b", "a")], budgets=budget)
-    spent = Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0)
+    usage = AgentUsage(units=(("units", Decimal(2)),))
+    spent = Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0, usage=usage)
     ledger = plan(graph, spec, Ledger(), {"a": [spent]}, 3.0).ledger
     made = plan(graph, spec, ledger, {"a": [spent]}, 4.0)
     assert [occasion.step for occasion in made.hooks] == ["after-level-0"]

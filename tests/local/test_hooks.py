@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from parallelproject.local.start import EXIT_FAILED
+from parallelproject.local.state.store import FAILED, SUCCEEDED
 from parallelproject.model.work import WorkKind
-from tests.local.checkout import BRANCH, Checkout
+from tests.local.checkout import BRANCH, Checkout, Striker
 from tests.local.runner import Runner, tasks, until
+from tests.local.test_landing_killed import VICTIMS
 
 Make = Callable[..., Runner]
 
@@ -154,8 +156,39 @@ def test_it_sees_what_has_landed_and_nothing_of_it_lands(runner: Make, tmp_path:
     assert "hook afterGroup of X failed (exit code 5)" in output
     log = (run.state / "hooks/before-level-1.1.log").read_text()
     assert f"pproj: runs on {checkout.git('rev-parse', '--short=10', BRANCH + '~1')}" in log
-    assert list((run.state / "workspaces").iterdir()) == []
+    left = run.state / "workspaces"  # it is elsewhere, and removed, where a repository is above
+    assert not left.exists() or list(left.iterdir()) == []
     assert {entry.name for entry in (run.state / "git").iterdir()} == {"home", "landing"}
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.sampled(1, by=("victim",))
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("at", range(4, 64, 4))
+def test_killed_at_a_call_of_git_each_hook_ends_once(runner: Make, tmp_path: Path, victim: str, at: int) -> None:
+    """A hook whose own process is killed has failed, and the run continues; one that ends with the run runs again."""
+    checkout, striker = Checkout(tmp_path), Striker(tmp_path)
+    run = runner(
+        {
+            "tasks": TASKS,
+            "defaults": {"backoffSeconds": 0, "maxAttempts": 5},
+            "hooks": {kind: hook() for kind in KINDS},
+        },
+        "echo work > $PPROJ_TASK_ID.txt",
+        options={"repository": checkout.path},
+    )
+    striker.arm(f'{VICTIMS[victim]}; real "$@"', at=at)
+    run.start(before=striker.use).finish(None)
+    run.run()
+    ended: dict[str, int] = {}
+    for row in run.attempts():
+        if row.key.kind is WorkKind.HOOK:
+            ended[row.key.step] = ended.get(row.key.step, 0) + (row.phase in (SUCCEEDED, FAILED))
+    assert len(ended) == 6
+    assert set(ended.values()) == {1}
+    assert checkout.tasks() == ["a", "b"]
+    assert run.processes() == []
+    checkout.check()
 
 
 def test_a_hook_is_stopped_at_its_deadline(runner: Make) -> None:

@@ -103,7 +103,7 @@ class Plan:
     hooks: Sequence[HookOccasion]
     """The hooks to start, each in a slot of its own, in the order in which they should start."""
     open_hooks: frozenset[str]
-    """The names of the hooks that run or are due, those to start included."""
+    """The names of the hooks that run or are due, also those to start, and those that a stopped project does not run."""
     acting: Mapping[str | None, str]
     """By role, the fallback that runs its tasks for now."""
     wake_at: float | None
@@ -341,7 +341,7 @@ def plan(
         stopped=stopped,
         is_exhausted=bool(is_exhausted),
         hooks=list(starts.values()),
-        open_hooks=frozenset() if stopped else open_hooks,
+        open_hooks=open_hooks,
         acting=acting,
         wake_at=wake if wake < math.inf and not completed else None,
         ledger=Ledger(

@@ -438,8 +438,8 @@ def _conditions(
 
 
 def is_success(graph: CompiledGraph, plan: Plan) -> bool:
-    """Whether all tasks succeeded, or are skipped without a failure, and no hook stopped the project."""
-    return all_done(graph, plan.states, plan.unmet) and plan.stopped is not Reason.HOOK_FAILED
+    """Whether all tasks succeeded, or are skipped without a failure, and no hook is left that has to run."""
+    return all_done(graph, plan.states, plan.unmet) and not plan.open_hooks
 
 
 def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:

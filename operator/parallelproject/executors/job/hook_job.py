@@ -1,7 +1,7 @@
 """The Job of a run of a hook: the pod template of its role, with the command of the hook. Pure.
 
-With git an init container checks out the branch before, as for a task. Nothing lands: no other container of ours runs,
-and the private git directory and the credentials are mounted in the init container only.
+With git an init container checks out the branch before, as for a task. Nothing lands: the operator adds no other
+container, and the private git directory and the credentials are mounted in the init container only.
 """
 
 from parallelproject.core.hooks.hook_runs import HookLaunch

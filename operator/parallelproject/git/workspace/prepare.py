@@ -71,8 +71,8 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
 
 
 def check_out_tip(delivery: Delivery, place: Place) -> Prepared:
-    """Checks the tip of the branch out into an empty workspace, or its base where the branch does not exist yet. Nothing
-    is pushed.
+    """Checks the tip of the branch out into an empty workspace, or its base where there is no branch yet. It pushes
+    nothing.
 
     Raises:
         DeliveryError: with the outcome.

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.hooks.hook_runs import HookBook, HookLaunch, HookReport, HookRun
-from parallelproject.core.planner.hooks import HookOccasion, HookProgress
+from parallelproject.core.planner.hooks import NO_HOOKS, HookOccasion
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.changes import Event, What
 from parallelproject.executors.base.hook_environment import hook_environment
@@ -79,16 +79,11 @@ class LocalHooks:
         self._runs: dict[WorkKey, HookRun] = {row.key: _run_of(row) for row in rows if row.key.kind is WorkKind.HOOK}
         self._took: dict[WorkKey, float] = {}  # seconds
         self._forgiven = {run.step: run.number for run in self._runs.values() if run.state is HookRunState.FAILED}
-
-    @property
-    def progress(self) -> HookProgress:
+        self.progress = NO_HOOKS
         """What the planner has to know."""
-        return self._book.progress(list(self._runs.values()), self._forgiven)
-
-    @property
-    def report(self) -> HookReport:
+        self.report = HookReport(("", "", ""), ())
         """What people read."""
-        return self._book.report(list(self._runs.values()), self.progress)
+        self._derive()
 
     @property
     def running(self) -> list[WorkKey]:
@@ -98,11 +93,13 @@ class LocalHooks:
     def take(self, row: AttemptRow) -> None:
         """A run has ended."""
         self._runs[row.key] = _run_of(row)
+        self._derive()
         self._took[row.key] = max(0.0, (row.ended or row.started) - row.started)
 
     def refused(self, key: WorkKey) -> None:
         """A run was not started."""
         self._runs.pop(key, None)
+        self._derive()
 
     def launch(self, plan: Plan) -> list[Order]:
         """The runs to start after a plan; from now on they count as running.
@@ -114,6 +111,7 @@ class LocalHooks:
         orders = [self._order(launch) for launch in launches]
         for order in orders:
             self._runs[order.key] = HookRun(order.key.step, order.key.attempt, HookRunState.RUNNING)
+        self._derive()
         return orders
 
     def words(self, key: WorkKey) -> str:
@@ -130,6 +128,12 @@ class LocalHooks:
             took=self._took.get(key),
             message=then if event.what is What.HOOK_FAILED else "",
         )
+
+    def _derive(self) -> None:
+        """Computes what follows from the runs."""
+        runs = list(self._runs.values())
+        self.progress = self._book.progress(runs, self._forgiven)
+        self.report = self._book.report(runs, self.progress)
 
     def _order(self, launch: HookLaunch) -> Order:
         self._folder.mkdir(exist_ok=True)
