@@ -180,7 +180,7 @@ def test_a_task_without_the_output_that_it_takes_fails_before_it_starts(policy: 
 )
 def test_an_output_that_was_not_kept_is_not_said_not_to_exist(seen: list[Attempt], skip: list[str], said: str) -> None:
     graph, spec = compiled(tasks=TAKES, skip=skip)
-    status = render_status(graph, spec, once(TAKES, {"a": seen}, skip=skip).plan, {}, 1, 100.0)
+    status = render_status(graph, spec, once(TAKES, {"a": seen}, skip=skip).plan, {}, 1, 100.0, name="p")
     answer = why(graph, spec, status, "b", 100.0).answer
     assert answer.endswith(f"its parameter schema-path takes the output path of a, {said}")
 
@@ -234,7 +234,7 @@ def test_why_names_the_condition_and_what_is_so() -> None:
     answer = why(graph, spec, status, "b", 100.0)
     assert (answer.state, answer.reason) == ("Skipped", "ConditionFalse")
     assert answer.answer == 'a condition does not hold: output severity of a is "low", which is not in ["high"]'
-    status = render_status(graph, spec, once(tasks, {"a": [gave(severity="x" * 1025)]}).plan, {}, 1, 100.0)
+    status = render_status(graph, spec, once(tasks, {"a": [gave(severity="x" * 1025)]}).plan, {}, 1, 100.0, name="p")
     said = "a condition does not hold: output severity of a does not exist, or was too large to keep"
     assert why(graph, spec, status, "b", 100.0).answer == said
 

@@ -302,7 +302,7 @@ def test_a_lowered_limit_is_read_from_the_status_after_a_restart() -> None:
     running = Attempt(1, Phase.ACTIVE, True, started=5.25)
     observed = {id: [running] for id in ids[1:]} | {"t0": [met(until=None, ended=10.5)]}
     made = plan(graph, spec, Ledger(start_time=0.0), observed, 11.75)
-    before = read_status(render_status(graph, spec, made, {}, 1, 11.75))
+    before = read_status(render_status(graph, spec, made, {}, 1, 11.75, name="p"))
     assert before.windows["p"][:2] == made.ledger.windows["p"][:2] == (4, 9)
     again = plan(graph, spec, before, observed, 13.0)
     assert again.ledger.windows == before.windows, "what has lowered it does not lower it again"

@@ -314,6 +314,62 @@ class Verification(Model):
     reported as flaky."""
 
 
+class HookKind(StrEnum):
+    """When a hook runs."""
+
+    BEFORE_LEVEL = "beforeLevel"
+    AFTER_LEVEL = "afterLevel"
+    BEFORE_GROUP = "beforeGroup"
+    AFTER_GROUP = "afterGroup"
+
+
+class OnHookFailure(StrEnum):
+    """What follows when a hook fails."""
+
+    CONTINUE = "Continue"
+    STOP = "Stop"
+
+
+class Hook(Model):
+    """A command that runs once for each level, or once for each group, and takes a slot of parallelism."""
+
+    command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=100)]
+    """Command and arguments; with git in a checkout of the branch, of which nothing lands."""
+    role: RoleName | None = None
+    """Role whose podTemplate it runs in; by default as of tasks."""
+    active_deadline_seconds: Seconds | None = None
+    """Maximum time, in seconds; by default that of defaults."""
+    on_failure: OnHookFailure = OnHookFailure.CONTINUE
+    """Continue, or Stop: the project ends."""
+
+
+class Hooks(Model):
+    """Commands that run around the tasks of each level and of each group. A level or group of which no task starts has
+    none."""
+
+    before_level: Hook | None = None
+    """Before the first task of a level."""
+    after_level: Hook | None = None
+    """After the last task of a level; with scheduling Levels before the next level."""
+    before_group: Hook | None = None
+    """Before the first task of a group."""
+    after_group: Hook | None = None
+    """After the last task of a group."""
+
+    def of(self, kind: HookKind) -> Hook | None:
+        """The hook of a kind; None: there is none."""
+        found: Hook | None = getattr(self, _HOOK_FIELDS[kind])
+        return found
+
+
+_HOOK_FIELDS = {
+    HookKind.BEFORE_LEVEL: "before_level",
+    HookKind.AFTER_LEVEL: "after_level",
+    HookKind.BEFORE_GROUP: "before_group",
+    HookKind.AFTER_GROUP: "after_group",
+}
+
+
 class NoChange(StrEnum):
     """What an attempt of an agent is that changed nothing and did not say why."""
 
@@ -476,7 +532,7 @@ class Task(Model):
     priority: Priority = 0
     """Of the tasks that are ready, the one with the highest priority starts first."""
     group: Annotated[str, Field(max_length=63)] | None = None
-    """Name of the group of its marker ([P:Group-X]); only shown."""
+    """Name of the group of its marker ([P:Group-X]): it is shown, and hooks run before and after it."""
     role: RoleName | None = None
     """Role that runs it; by default that of spec.defaults."""
     max_attempts: Attempts | None = None
@@ -610,6 +666,8 @@ class Spec(Model):
     """The checkout in which a task works."""
     verification: Verification | None = None
     """Checks of what has landed together, after each level. In a local run with git, on one shared branch."""
+    hooks: Hooks | None = None
+    """Commands before and after each level and each group of tasks."""
     job_metadata: JobMetadata = JobMetadata()
     """The project's labels and annotations that its Jobs and pods also get; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []

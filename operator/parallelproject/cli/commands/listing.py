@@ -58,7 +58,13 @@ def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_na
     each = [(item["metadata"], group) for item in found for group in groups_of(item["spec"], item.get("status") or {})]
     if output in (ListOutput.JSON, ListOutput.YAML):
         data = [
-            {"project": metadata["name"], "group": group.name, "state": group.state, "tasks": list(group.tasks)}
+            {
+                "project": metadata["name"],
+                "group": group.name,
+                "state": group.state,
+                "phase": group.phase,
+                "tasks": list(group.tasks),
+            }
             | {state.value.lower(): group.counts[state] for state in TaskState}
             for metadata, group in each
         ]
@@ -69,12 +75,12 @@ def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_na
             "no task has a group: a task gets one by a marker [P:Group-X] in its file, or by group in a manifest"
         )
         return
-    names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "TASKS"]
+    names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "PHASE", "TASKS"]
     table = []
     for metadata, group in each:
         first = [metadata["namespace"]] if with_namespace else []
         counts = [len(group.tasks), *(group.counts[state] for state in TaskState)]
-        table.append([*first, metadata["name"], group.name, group.state, *map(str, counts)])
+        table.append([*first, metadata["name"], group.name, group.state, group.phase, *map(str, counts)])
     show_table([*names, *(state.value.upper() for state in TaskState)], table)
 
 

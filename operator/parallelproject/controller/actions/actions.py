@@ -12,10 +12,11 @@ from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
+from parallelproject.core.hooks.hook_runs import HookLaunch
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.plan import Launch, Plan
-from parallelproject.executors.base.executor import PublishStart, TaskStart
-from parallelproject.executors.base.optional import Publishes
+from parallelproject.executors.base.executor import HookStart, PublishStart, TaskStart
+from parallelproject.executors.base.optional import Publishes, RunsHooks
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKey
@@ -84,6 +85,22 @@ class Actions:
             return
         start = PublishStart(key, project.owner, project.metadata, spec, graph, plan, revision)
         self._create(project, key, publishes.publishing(start), revision)
+
+    def hook(self, project: Project, launch: HookLaunch, claim: str) -> None:
+        """Starts a run of a hook; it counts as launching at once."""
+        runs = project.executor if isinstance(project.executor, RunsHooks) else None
+        if project.spec is None or runs is None:
+            return
+        key = WorkKey.of_hook(launch.occasion.step, launch.number)
+        start = HookStart(project.owner, project.metadata, project.spec, launch, claim)
+        try:
+            manifest = runs.hook(start)
+        except Exception:  # one malformed template must not stop the project
+            log.exception("building the object of %s of %s failed", key, project.path)
+            project.observed.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
+            self._keeper.again(project)
+            return
+        self._create(project, key, manifest, claim)
 
     def stop(self, project: Project, key: WorkKey, why: str) -> None:
         """Stops an attempt; no effect if that is in progress."""

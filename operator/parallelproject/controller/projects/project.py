@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import rows_by_occasion
 from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.core.planner.hooks import all_occasions
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
 from parallelproject.core.report.status import read_row, read_status, rows_of
@@ -17,7 +19,8 @@ from parallelproject.executors.base.owner import Owner
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Spec
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import HookRunState, TaskState
+from parallelproject.model.work import WorkKey, WorkKind
 
 Json = dict[str, Any]
 
@@ -132,6 +135,18 @@ class Project:
         if record.state is TaskState.SUCCEEDED or record.attempts > attempt.number:
             return True
         return record.attempts == attempt.number and record.state is not TaskState.RUNNING
+
+    def is_hook_recorded(self, key: WorkKey) -> bool:
+        """Whether the end of a run of a hook is in the status on the server, or is not needed."""
+        if self.spec is None or self.graph is None or key.kind is not WorkKind.HOOK:
+            return key.kind is not WorkKind.HOOK
+        rows = rows_by_occasion(self.status.get("hooks"))
+        row = next((row for occasion, row in rows.items() if occasion.step == key.step), None)
+        if row is not None and isinstance(row.get("attempts"), int):
+            number = int(row["attempts"])
+            return number > key.attempt or (number == key.attempt and row.get("state") != HookRunState.RUNNING)
+        hooks = self.spec.hooks
+        return hooks is None or all(occasion.step != key.step for occasion in all_occasions(self.graph, hooks))
 
     def update(self, body: Mapping[str, Any]) -> bool:
         """Updates the project with a newer state of the object; returns whether a new plan is needed.

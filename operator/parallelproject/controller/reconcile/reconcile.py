@@ -17,11 +17,13 @@ from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
 from parallelproject.controller.projects.status_writer import Writer
+from parallelproject.controller.reconcile.hooks import HookRound
 from parallelproject.controller.reconcile.publishing import PublishingRound
 from parallelproject.controller.reconcile.readiness import Readiness
 from parallelproject.controller.reconcile.registry import Registry, about
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import HookReport
 from parallelproject.core.planner.plan import Plan, plan
 from parallelproject.core.planner.stops import Stop, stops_of_all
 from parallelproject.core.report.status import rejected_status, render_status
@@ -67,6 +69,7 @@ class Reconciler:
         self._meter = meter
         self._readiness = readiness
         self._publishing = PublishingRound(registry, actions)
+        self._hooks = HookRound(actions)
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
 
     def reconcile(self, project: Project) -> None:
@@ -111,13 +114,15 @@ class Reconciler:
             for work, attempts in observed.others.items():
                 for stop in stops_of_all({work.task: attempts}):
                     self._actions.stop(project, WorkKey(*work, stop.attempt.number), stop.why)
+        hooks = self._hooks.observe(project, spec, graph)
         decided = self._plan(project, spec, graph, now)
         self._actions.launch(project, decided.launches, decided.acting)
         self._stop(project, decided.stops)
         for unseen in decided.unseen:
             self._actions.lookup.look_up(project, WorkKey.of_task(unseen.id, unseen.number))
+        self._hooks.act(project, hooks, decided)
         published = self._publishing.publish(project, spec, graph, decided, now)
-        self._write(project, spec, graph, decided, published, now)
+        self._write(project, spec, graph, decided, published, hooks and hooks.report, now)
         self._removal.enforce(project, decided)
         wakes = (decided.wake_at, published and published.wake_at, observed.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
@@ -140,7 +145,7 @@ class Reconciler:
         unsettled = project.observed.unsettled
         with self._meter.planning():
             decided = plan(graph, spec, project.ledger, unsettled, now, self._capacity.share(project))
-            if decided.launches and not self._is_surely_there(project):
+            if (decided.launches or decided.hooks) and not self._is_surely_there(project):
                 decided = plan(graph, spec, project.ledger, unsettled, now, NOTHING_YET)
         self._capacity.planned(project, spec, decided)
         before, project.decided, project.ledger = project.ledger, decided, decided.ledger
@@ -158,6 +163,7 @@ class Reconciler:
         graph: CompiledGraph,
         decided: Plan,
         published: Publishing | None,
+        hooks: HookReport | None,
         now: float,
     ) -> None:
         """Passes the status to the writer, unless the project is planned again at once with its share."""
@@ -168,10 +174,11 @@ class Reconciler:
             refusals = {key.task: refusal.message for key, refusal in observed.refusals.items() if key.is_task}
             return render_status(
                 graph, spec, decided, last, project.generation, now, published, observed.troubles(now), refusals,
-                project.deletion, name=project.owner.name,
+                project.deletion, name=project.owner.name, hooks=hooks,
             )  # fmt: skip
 
-        headline = (project.generation, decided.completed, decided.stopped, published and published.condition)
+        condition = published and published.condition
+        headline = (project.generation, decided.completed, decided.stopped, condition, hooks and hooks.condition)
         if decided.share is not NOTHING_YET or not self._capacity.is_awaited(project):
             self._writer.offer(project, headline, render)
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.walk import reachable
 from parallelproject.model.conditions import EndState, Operator, When
-from parallelproject.model.output_values import RESERVED_OUTPUTS
+from parallelproject.model.names import RESERVED_OUTPUTS
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Task
 from parallelproject.model.suggest import did_you_mean

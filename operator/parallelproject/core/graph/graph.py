@@ -14,9 +14,10 @@ from parallelproject.core.graph.approvals import approved_tasks
 from parallelproject.core.graph.conditions import NO_CONDITIONS, Conditions, check_conditions, compile_conditions
 from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.file_overlap import Conflict, FileLocks, conflicts, lock_files, normalise
+from parallelproject.core.graph.groups import tasks_by_group
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.spec import Scheduling, Spec, Task
+from parallelproject.model.spec import HookKind, Scheduling, Spec, Task
 from parallelproject.model.suggest import did_you_mean
 
 BOTTLENECKS = 5
@@ -84,6 +85,8 @@ class CompiledGraph:
     """Tasks and numbers of their attempts whose questions a person has answered."""
     conditions: Conditions = NO_CONDITIONS
     """What decides on tasks beyond that their dependencies have succeeded."""
+    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By name, the tasks of each group, in spec order."""
 
     def with_repairs(self, floors: Mapping[str, int], condemned: Iterable[str]) -> "CompiledGraph":
         """The graph in which tasks run again to repair what they have landed.
@@ -117,6 +120,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         + _check_fallbacks(spec)
         + _check_parameters(tasks)
         + _check_git(spec)
+        + _check_hooks(spec)
     )
     files = _normalise_files(tasks, problems)
     children: list[list[int]] = [[] for _ in tasks]
@@ -169,6 +173,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         unapproved=unapproved_by(spec, index),
         answered=answered_by(spec, index),
         conditions=compile_conditions(tasks, index, parents, children, level),
+        groups=tasks_by_group(tasks),
     )
 
 
@@ -391,6 +396,17 @@ def _check_verification(spec: Spec) -> list[Problem]:
     if spec.git is not None and spec.git.is_by_task:
         found = "verifies one shared branch, and with strategy BranchPerTask each task has its own"
         problems.append(Problem(place, found, "remove one of the two"))
+    return problems
+
+
+def _check_hooks(spec: Spec) -> list[Problem]:
+    roles = [role.name for role in spec.roles]
+    problems = []
+    for kind in HookKind if spec.hooks and roles else ():
+        hook = spec.hooks.of(kind) if spec.hooks else None
+        if hook and hook.role and hook.role not in roles:
+            hint = did_you_mean(hook.role, roles) or f"one of: {', '.join(roles)}"
+            problems.append(Problem(f"spec.hooks.{kind}.role", f"{quoted(hook.role)} is not a role", hint))
     return problems
 
 

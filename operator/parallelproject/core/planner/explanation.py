@@ -88,6 +88,8 @@ class View:
     """By pool, the limit that is not over, where fallbacks run its tasks."""
     spending: Spending = field(default_factory=dict)
     """By role, what its attempts have spent that have ended."""
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    """By name of its step, the state of each hook that has run."""
 
     def row(self, i: int) -> Row:
         """The row of a task."""

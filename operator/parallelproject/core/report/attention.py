@@ -103,7 +103,7 @@ def condition_of(needs: Sequence[PersonNeed], project: str) -> tuple[str, str] |
 
 def waits_only_for_people(plan: Plan) -> bool:
     """Whether nothing runs or will run before a person has done something."""
-    if plan.completed or plan.running or plan.queued or plan.launches or not plan.people:
+    if plan.completed or plan.running or plan.queued or plan.launches or plan.open_hooks or not plan.people:
         return False
     if TaskState.RUNNING in plan.states:  # its slot is free, and how it has ended is not known yet
         return False

@@ -11,6 +11,8 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
+from parallelproject.core.hooks.hook_runs import HookReport
+from parallelproject.core.hooks.phases import phases
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Inquiry, Record, settle
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
@@ -34,7 +36,7 @@ from parallelproject.core.times import epoch, iso
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
-from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskState, task_state
+from parallelproject.model.status import GROUPS_MAX, REFUSALS, ConditionType, Reason, TaskState, task_state
 
 Json = dict[str, Any]
 
@@ -43,7 +45,17 @@ ATTEMPT_MAX = 1_000_000
 _MESSAGE_MAX = 2000
 _REFUSED_NAMED = 5
 """Maximum number of tasks named for one refusal, and of refusals."""
-_SAME_IF_REJECTED = ("startTime", "level", "currentLevel", "publication", "limits", "metrics")
+_SAME_IF_REJECTED = (
+    "startTime",
+    "level",
+    "currentLevel",
+    "publication",
+    "groups",
+    "hooks",
+    "limits",
+    "adaptiveLimits",
+    "metrics",
+)
 """Fields of a status that stay while the spec is not accepted: what is recorded in them is read again."""
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
@@ -128,6 +140,7 @@ def render_status(
     refusals: Mapping[str, str] = MappingProxyType({}),
     deletion: Deletion | None = None,
     verified: tuple[str, str, str] | None = None,
+    hooks: HookReport | None = None,
     *,
     name: str,
 ) -> Json:
@@ -142,6 +155,7 @@ def render_status(
         deletion: The deletion of the project, and what keeps it.
         verified: Status, reason and message of the condition Verified; None: nothing is verified.
         name: The project's name, for commands.
+        hooks: The hooks that have run; None: there are none.
     """
     records = plan.ledger.records
     asking = sum(bool(record.inquiry.attempt) for record in records.values())
@@ -170,7 +184,19 @@ def render_status(
         "currentLevel": level_name(min(plan.level, levels - 1)) if levels else None,
         "counts": {"total": total, **_state_counts(counts)},
         "conditions": _conditions(
-            graph, spec, plan, counts, last, generation, now, published, refusals, deletion, verified, name
+            graph,
+            spec,
+            plan,
+            counts,
+            last,
+            generation,
+            now,
+            published,
+            refusals,
+            deletion,
+            verified,
+            name,
+            hooks.condition if hooks else None,
         ),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
@@ -196,6 +222,10 @@ def render_status(
             }
             for pool, window in sorted(plan.ledger.windows.items())
         ]
+    if found := phases(graph, spec, plan):
+        status["groups"] = [{"name": group, "phase": str(phase)} for group, phase in found.items()][:GROUPS_MAX]
+    if hooks is not None and hooks.rows:
+        status["hooks"] = list(hooks.rows)
     if plan.ledger.completion_time is not None:
         status["completionTime"] = iso(int(plan.ledger.completion_time))
     if published is not None and published.record is not None:
@@ -386,6 +416,7 @@ def _conditions(
     deletion: Deletion | None,
     verified: tuple[str, str, str] | None,
     name: str,
+    hooked: tuple[str, str, str] | None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -437,8 +468,15 @@ def _conditions(
         conditions.append((ConditionType.PUBLISHED, *published.condition))
     if verified is not None:
         conditions.append((ConditionType.VERIFIED, *verified))
+    if hooked is not None:
+        conditions.append((ConditionType.HOOKS_SUCCEEDED, hooked[0], hooked[1], _cut(hooked[2])))
     conditions += _terminating(deletion)
     return _dated(conditions, last, generation, now)
+
+
+def is_success(graph: CompiledGraph, plan: Plan) -> bool:
+    """Whether all tasks succeeded, or are skipped without a failure, and no hook is left that has to run."""
+    return all_done(graph, plan.states, plan.unmet) and not plan.open_hooks
 
 
 def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
@@ -450,13 +488,18 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
     if plan.unmet:
         done += f", {len(plan.unmet)} skipped by a condition"
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
-    if plan.stopped:
+    if plan.stopped is Reason.HOOK_FAILED:
+        reason, message = (
+            str(plan.stopped),
+            f"{done}; the hook {plan.ledger.hooks.failed} failed, which stops the project",
+        )
+    elif plan.stopped:
         reason, message = str(plan.stopped), f"{done}; the rest was stopped"
     elif failed:
         reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
     else:
         reason, message = "AllSucceeded", done
-    return reason, _cut(message), all_done(graph, plan.states, plan.unmet)
+    return reason, _cut(message), is_success(graph, plan)
 
 
 def _health(

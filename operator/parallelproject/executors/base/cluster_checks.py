@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterator
 
+from parallelproject.core.graph.groups import tasks_by_group
 from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.model.problem import Problem, quoted
-from parallelproject.model.spec import ExecutorKind, Sandbox, Spec
+from parallelproject.model.spec import ExecutorKind, HookKind, Sandbox, Spec
+from parallelproject.model.status import HOOK_RUNS_MAX
 
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
@@ -53,6 +55,19 @@ def budgets_not_observed(spec: Spec) -> Iterator[Problem]:
     elif spec.git is None:
         found = "need spec.git in a cluster: the container that lands the work reads what an attempt has spent"
         yield Problem("spec.budgets", found, "set spec.git, or use pproj run")
+
+
+def too_many_hooks(spec: Spec) -> Iterator[Problem]:
+    """More hooks of levels and groups than a status records."""
+    if spec.hooks is None:
+        return
+    kinds = [kind for kind in HookKind if spec.hooks.of(kind)]
+    of_groups = sum(kind in (HookKind.BEFORE_GROUP, HookKind.AFTER_GROUP) for kind in kinds)
+    groups, most = len(tasks_by_group(spec.tasks)), len(spec.tasks)  # no spec has more levels than tasks
+    count = of_groups * groups + (len(kinds) - of_groups) * most
+    if count > HOOK_RUNS_MAX:
+        found = f"may run {count:,} times, for {most:,} levels and {groups:,} groups; the maximum is {HOOK_RUNS_MAX:,}"
+        yield Problem("spec.hooks", found, "remove some of them, or use pproj run")
 
 
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:

@@ -54,11 +54,7 @@ def instruction(
             outputs and what it reports to have used.
     """
     described = graph.tasks[task]
-    fields: Json = {
-        "url": git.url,
-        "branch": landing_branch(git, project),
-        "baseRef": git.base_ref,
-        "run": uid,
+    fields = _checkout(spec, git, project, uid) | {
         "task": graph.ids[task],
         "attempt": number,
         "title": described.title,
@@ -68,11 +64,6 @@ def instruction(
             "enforceFiles": spec.conflicts.enforce_files,
             "notLanded": [normalise(path, "spec.git.notLanded") for path in git.not_landed],
         },
-        "depth": 0 if spec.workspace.history is WorkspaceHistory.FULL else 1,
-        "submodules": spec.workspace.submodules,
-        "lfs": spec.workspace.lfs,
-        "workspace": WORKSPACE,
-        "private": PRIVATE,
     }
     if git.author:
         fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
@@ -82,9 +73,31 @@ def instruction(
         fields["outputs"] = outputs
     if spec.budgets:
         fields["readsUsage"] = True
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+def checkout_instruction(spec: Spec, git: Git, project: str, uid: str) -> str:
+    """The instruction of ``pproj-git`` for a checkout of which nothing lands, as hooks have it."""
+    fields = _checkout(spec, git, project, uid) | {"task": "hook"}  # the name of no ref, since nothing is pushed
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+
+
+def _checkout(spec: Spec, git: Git, project: str, uid: str) -> Json:
+    """What is checked out, how, and where."""
+    fields: Json = {
+        "url": git.url,
+        "branch": landing_branch(git, project),
+        "baseRef": git.base_ref,
+        "run": uid,
+        "depth": 0 if spec.workspace.history is WorkspaceHistory.FULL else 1,
+        "submodules": spec.workspace.submodules,
+        "lfs": spec.workspace.lfs,
+        "workspace": WORKSPACE,
+        "private": PRIVATE,
+    }
     if git.credentials_secret_ref:
         fields["credentials"] = CREDENTIALS
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return fields
 
 
 def git_problems(spec: Spec, project: str) -> list[Problem]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import HookLaunch
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Plan
 from parallelproject.executors.base.owner import Owner
@@ -132,6 +133,19 @@ class PublishStart:
     """The states of the tasks."""
     revision: str
     """What is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookStart:
+    """A run of a hook that will be started."""
+
+    owner: Owner
+    metadata: Mapping[str, Any]
+    """Labels and annotations of the project."""
+    spec: Spec
+    launch: HookLaunch
+    claim: str
+    """What later processes have to know of it."""
 
 
 V = TypeVar("V", bound=ObjectView)

@@ -244,15 +244,23 @@ class ObservedAttempts:
             return []
         return [view for key, view in self._views.items() if self._holds.is_held(view) and key not in self._gone]
 
-    def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[WorkKey]:
+    def releasable(
+        self,
+        is_recorded: Callable[[Attempt, str], bool],
+        is_other_recorded: Callable[[WorkKey], bool] = lambda key: True,
+    ) -> Iterator[WorkKey]:
         """Attempts whose object need not be held any longer: their result is recorded, or their object is being deleted
         before its end.
 
         Args:
             is_recorded: Whether the end of an attempt of a task is recorded.
+            is_other_recorded: Whether the end of an attempt at other work is.
         """
         for key, (_, attempt) in self._settled_holds.items():
-            if attempt is None or attempt.phase is Phase.ACTIVE or is_recorded(attempt, key.task):
+            if attempt is None or attempt.phase is Phase.ACTIVE:
+                yield key
+                continue
+            if is_recorded(attempt, key.task) if key.is_task else is_other_recorded(key):
                 yield key
 
     def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedAttempt]:

@@ -6,7 +6,7 @@ Each part is independent, like the optional interfaces of Kueue's job framework.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from parallelproject.executors.base.executor import Change, Json, Part, PublishStart, Resource, TemplateRef
+from parallelproject.executors.base.executor import Change, HookStart, Json, Part, PublishStart, Resource, TemplateRef
 from parallelproject.executors.base.owner import Owner
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.problem import Problem
@@ -75,6 +75,14 @@ class Publishes(Protocol):
 
     def report(self, parts: Sequence[Any]) -> str:
         """The report of an attempt at publishing at its end: JSON, or empty."""
+
+
+@runtime_checkable
+class RunsHooks(Protocol):
+    """Also runs hooks around levels and groups."""
+
+    def hook(self, start: HookStart) -> Json:
+        """The object of a run of a hook."""
 
 
 @runtime_checkable

@@ -56,10 +56,7 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     agent = pod["containers"][0]
     agent["command"] = [f"{TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
     agent["volumeMounts"] = joined([folder(TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
-    if not any(entry.get("name") == "GIT_CONFIG_COUNT" for entry in entries(agent["env"])):
-        # The checkout may belong to another user than the image's: git would refuse to look at it.
-        trust = (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", WORKSPACE))
-        agent["env"] = joined([{"name": f"GIT_CONFIG_{key}", "value": value} for key, value in trust], agent["env"])
+    trust_checkout(agent)
 
     instruction_file = f"{TASK_FOLDER}/{DELIVERY_FILE}"
     result = ["--result", "/dev/termination-log"]
@@ -83,6 +80,14 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     # Before the init containers of the template, which may need the checkout.
     pod["initContainers"] = joined([prepare], pod.get("initContainers"))
     pod["containers"].append(git_container)
+
+
+def trust_checkout(container: Json) -> None:
+    """Lets git look at the checkout, which may belong to another user than the container's: it would refuse."""
+    if not any(entry.get("name") == "GIT_CONFIG_COUNT" for entry in entries(container["env"])):
+        trust = (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", WORKSPACE))
+        added = [{"name": f"GIT_CONFIG_{key}", "value": value} for key, value in trust]
+        container["env"] = joined(added, container["env"])
 
 
 def credentials_of(git: Git) -> tuple[Json, Json] | None:

@@ -7,13 +7,14 @@ from parallelproject.core.planner.attempt import Attempt
 from parallelproject.executors.base.answers import BYTES_MAX, answers_feedback, answers_to
 from parallelproject.executors.base.delivered import feedback_of
 from parallelproject.executors.base.delivery_instruction import IMAGE
-from parallelproject.executors.base.executor import Change, Json, PublishStart, Resource, TaskStart
+from parallelproject.executors.base.executor import Change, HookStart, Json, PublishStart, Resource, TaskStart
 from parallelproject.executors.base.identity import is_intact, restore_patch
 from parallelproject.executors.base.inherited_metadata import inherited
 from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job import refusal, task_job
 from parallelproject.executors.job.annotation_size import space_for_answers
+from parallelproject.executors.job.hook_job import hook_manifest
 from parallelproject.executors.job.observation import JobView, PodView, attempt_of, failure_of, view_job, view_pod
 from parallelproject.executors.job.publish_job import publish_manifest
 from parallelproject.executors.job.single_run import release_patch
@@ -62,6 +63,13 @@ class JobExecutor:
         return publish_manifest(
             start.owner, start.spec, start.spec.git, start.graph, start.plan, start.revision, start.key.attempt,
             self._git_image, inherited(start.spec.job_metadata, start.metadata),
+        )  # fmt: skip
+
+    def hook(self, start: HookStart) -> Json:
+        """The Job of a run of a hook."""
+        return hook_manifest(
+            start.owner, start.spec, start.launch, start.claim, git_image=self._git_image,
+            inherited=inherited(start.spec.job_metadata, start.metadata),
         )  # fmt: skip
 
     def stop(self, known: JobView | None, why: str) -> Change:

@@ -12,14 +12,20 @@ from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
-from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
+from parallelproject.executors.base.cluster_checks import (
+    budgets_not_observed,
+    local_only,
+    reserved_metadata,
+    too_large,
+    too_many_hooks,
+)
 from parallelproject.executors.base.delivery_instruction import IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import described_by, environment, task_document
-from parallelproject.executors.job import agent_pod, delivery_pod, publish_job, single_run
+from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, publish_job, single_run
 from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.pod import (
     FEEDBACK_FILE,
@@ -29,12 +35,15 @@ from parallelproject.executors.job.pod import (
     TASK_VOLUME,
     WORK_VOLUME,
     Json,
+    add_variables,
     child,
     folder,
+    harden,
     joined,
-    mapping,
+    theirs,
 )
 from parallelproject.executors.job.queue import queue_labels
+from parallelproject.executors.job.role_template import pod_template
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, Spec
@@ -51,7 +60,7 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    problems += [*local_only(spec), *budgets_not_observed(spec)]
+    problems += [*local_only(spec), *budgets_not_observed(spec), *too_many_hooks(spec), *hook_job.problems_of(spec)]
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
@@ -114,7 +123,7 @@ def job_manifest(
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     role = fallback or graph.role[task]
-    template, agent = _pod_template(spec, role), _agent(spec, role)
+    template, agent = pod_template(spec, role), _agent(spec, role)
     key = WorkKey.of_task(graph.ids[task], number)
     level = {names.LABEL_LEVEL: str(graph.level[task])}
     outputs = _outputs(spec, graph, task, records)
@@ -126,7 +135,7 @@ def job_manifest(
         text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
-    metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
+    metadata["labels"] = {**inherited.labels, **theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
     container = pod["containers"][0]
     if agent:
@@ -134,7 +143,7 @@ def job_manifest(
     metadata["annotations"] = {
         names.KUBECTL_CONTAINER: container["name"],
         **inherited.annotations,
-        **_theirs(metadata.get("annotations")),
+        **theirs(metadata.get("annotations")),
         # Our annotation as well: people may change that of kubectl, and the operator reads the pod by its own.
         names.ANNOTATION_CONTAINER: container["name"],
         **dict(files.values()),
@@ -144,9 +153,7 @@ def job_manifest(
         metadata["annotations"][names.ANNOTATION_FEEDBACK] = feedback
         files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     metadata.pop("name", None)
-    pod["restartPolicy"] = "Never"
-    if "serviceAccountName" not in pod:
-        pod.setdefault("automountServiceAccountToken", False)
+    harden(pod)
     ours = environment(owner.name, graph, task, number, records, fallback) | {
         names.ENV_RUN: owner.uid,
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{TASK_FILE}",
@@ -158,10 +165,7 @@ def job_manifest(
         ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{FEEDBACK_FILE}"
     if agent:
         ours[names.ENV_PROMPT_FILE] = agent_pod.PROMPT_PATH
-    theirs = container.get("env")
-    if isinstance(theirs, list):
-        theirs = [entry for entry in theirs if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
-    container["env"] = joined([{"name": name, "value": _literal(value)} for name, value in ours.items()], theirs)
+    add_variables(container, ours)
     container.setdefault("workingDir", WORKSPACE)
     read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}
     container["volumeMounts"] = joined([read_only, folder(WORKSPACE), folder(OUTPUTS)], container.get("volumeMounts"))
@@ -192,23 +196,6 @@ def stop_patch(why: str) -> Json:
     return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": ended}
 
 
-def _pod_template(spec: Spec, role: str | None) -> Json:
-    found = spec.role(role)
-    if found is not None and found.pod_template is not None:
-        return found.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
-    raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
-
-
 def _agent(spec: Spec, role: str | None) -> Agent | None:
     found = spec.role(role)
     return found.agent if found else None
-
-
-def _theirs(found: object) -> Json:
-    """Labels or annotations of a template, without those that identify pods."""
-    return {key: value for key, value in mapping(found).items() if not key.startswith(f"{names.GROUP}/")}
-
-
-def _literal(value: str) -> str:
-    """The value of a variable, escaped for the kubelet, which replaces ``$(NAME)``, and ``$$`` by ``$``."""
-    return value.replace("$", "$$")

@@ -23,8 +23,14 @@ _NOT_INLINE = {
 def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that are known without reading templates."""
     found = [*reserved_metadata(spec), *_agents(spec), *local_only(spec), *budgets_not_observed(spec), *_roles(spec)]
-    found += [*_queues(spec), *git_problems(spec, project), *_publishing(spec), *_inline_arguments(spec)]
+    found += [*_hooks(spec), *_queues(spec), *git_problems(spec, project), *_publishing(spec), *_inline_arguments(spec)]
     return found or [*too_large(spec, min(PROJECT_BYTES, OUTPUT_MAX * len(spec.tasks)))]
+
+
+def _hooks(spec: Spec) -> Iterator[Problem]:
+    """A hook is the command of a pod, which a WorkflowTemplate does not say."""
+    if spec.hooks is not None:
+        yield Problem("spec.hooks", "are not for executor Workflow", "remove it, or use executor Job")
 
 
 def _agents(spec: Spec) -> Iterator[Problem]:

@@ -1,9 +1,10 @@
-"""The command that containers run: ``pproj-git prepare|deliver|land|salvage [FILE]``.
+"""The command that containers run: ``pproj-git prepare|deliver|land|salvage|checkout [FILE]``.
 
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
 those of ``outcome``; an error in the program itself is 25, since the work is unchanged. ``deliver`` is ``land`` for
 the container next to a task's: it waits for the command to end, and keeps the work of a command that failed.
+``checkout`` is for a container of which nothing lands.
 """
 
 import argparse
@@ -25,7 +26,7 @@ from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, TransientError
-from parallelproject.git.workspace.prepare import Prepared, prepare
+from parallelproject.git.workspace.prepare import Prepared, check_out_tip, prepare
 from parallelproject.model.names import USAGE
 from parallelproject.model.problem import listed
 from parallelproject.output_folder import read_outputs
@@ -40,7 +41,7 @@ _LEFT_OUT = {
 _UNITS_MAX = 8
 """Maximum number of units of a report: it shares the bytes of the result."""
 _IGNORED_SHOWN = 5
-_STEPS = ("prepare", "deliver", "land", "salvage")
+_STEPS = ("prepare", "deliver", "land", "salvage", "checkout")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -162,6 +163,8 @@ def _step(
             return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper, agent)
         case "prepare":
             return prepare(delivery, place)
+        case "checkout":
+            return check_out_tip(delivery, place)
         case "land":
             return land(delivery, place)
         case _:

@@ -150,7 +150,8 @@ def _read(
     lengths = [max(0.0, session.ended - session.started) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
     last = sessions[-1] if sessions else SessionRow(now, now, False)
-    return History(attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
+    peak = _peak(row for row in rows if row.key.is_task)
+    return History(attempts, failed, peak, sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
 
 
 def _peak(rows: Iterable[AttemptRow]) -> int:

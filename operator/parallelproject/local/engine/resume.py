@@ -7,6 +7,7 @@ from parallelproject.core.graph.graph import CompiledGraph, answered_by, forgive
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import all_done
+from parallelproject.core.planner.hooks import NO_HOOKS, HookProgress
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.errors import RunError
@@ -71,6 +72,7 @@ def resume(
     now: float,
     asked: Asked | None = None,
     verified: VerifiedLevels | None = None,
+    hooks: HookProgress = NO_HOOKS,
 ) -> Resumption:
     """Finds out where to continue.
 
@@ -81,7 +83,7 @@ def resume(
     basis = Basis(graph, spec, store.retries(), store.reruns())
     graph, spec = basis.with_requests(asked)
     # Time between the sessions is not the run's: it could not work.
-    ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak, verified=verified)
+    ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak, verified=verified, hooks=hooks)
     found = plan(graph, spec, ledger, history.attempts, now)
     if history.completed and found.completed and not found.stopped:
         failed = [i for i, state in zip(graph.ids, found.states, strict=True) if state is TaskState.FAILED]
@@ -94,7 +96,8 @@ def resume(
             graph, spec = basis.with_requests(asked)
             found = plan(graph, spec, ledger, history.attempts, now)
     snapshot = found.ledger.snapshot
-    done = all_done(graph, found.states, found.unmet) and (snapshot is None or is_verified(verified, snapshot))
+    is_whole = not found.open_hooks and (snapshot is None or is_verified(verified, snapshot))
+    done = all_done(graph, found.states, found.unmet) and is_whole
     ledger = replace(ledger, records=found.ledger.records, spending=found.ledger.spending)
     return Resumption(basis, graph, spec, ledger, found, done)
 

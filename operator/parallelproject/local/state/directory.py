@@ -108,6 +108,10 @@ class StateDirectory:
         """The output of one attempt."""
         return f"{self._root}/logs/{task}.{attempt}.log"
 
+    def hook_log(self, step: str, number: int) -> str:
+        """The output of one run of a hook."""
+        return f"{self._root}/hooks/{step}.{number}.log"
+
     def task_file(self, task: str, attempt: int) -> str:
         """The task file of one attempt."""
         return f"{self._root}/tasks/{task}.{attempt}.json"

@@ -39,6 +39,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "alter table keyed rename to attempts",
     ),
     (),  # 3: runs of checks are attempts too, of the kind Verify
+    (),  # 4: runs of hooks are attempts too, of the kind Hook
 )
 """Statements, by the version that they lead to: the first leads from 0 to 1."""
 
