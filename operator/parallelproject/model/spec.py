@@ -296,6 +296,9 @@ class VerificationCheck(Model):
     """Paths and globs: the check runs only if one of them has changed since it last passed. By default it always runs."""
     active_deadline_seconds: Seconds | None = None
     """Maximum time of one run, in seconds; then the check has failed. By default that of defaults."""
+    role: RoleName | None = None
+    """The role whose podTemplate the check runs in, in a cluster: the command of its first container is replaced. By default
+    that of defaults, else the first role. In a local run the check runs on this machine."""
 
 
 class Verification(Model):
