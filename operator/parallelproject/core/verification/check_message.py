@@ -19,8 +19,8 @@ Json = dict[str, Any]
 
 _HEAD_BYTES = 400
 """Maximum size of the first line."""
-_SAID_MAX = 200
-"""Maximum characters of a sentence in it."""
+_SAID_BYTES = 200
+"""Maximum size of a sentence in it."""
 _LINE_MAX = 500
 _END_LINES = 15
 """So many lines at the end of an output are kept before others: tools print their summary there."""
@@ -54,7 +54,7 @@ def checkout_message(outcome: str, work: LandedWork | None, most: int, said: str
         most: Maximum bytes.
         said: A sentence for people.
     """
-    head: Json = {"outcome": outcome, **({"message": said[:_SAID_MAX]} if said else {})}
+    head: Json = {"outcome": outcome, **_said(said)}
     if work is None:
         return json.dumps(head)
     packed = packed_work(work, most - _HEAD_BYTES)
@@ -65,9 +65,7 @@ def checkout_message(outcome: str, work: LandedWork | None, most: int, said: str
 
 def end_message(outcome: str, exit_code: int | None, printed: str, most: int, said: str = "") -> str:
     """What the container reports that waits for the command; arguments as of ``checkout_message``."""
-    head: Json = {"outcome": outcome}
-    head |= {"exitCode": exit_code} if exit_code is not None else {}
-    head |= {"message": said[:_SAID_MAX]} if said else {}
+    head: Json = {"outcome": outcome, **_said(said)} | ({"exitCode": exit_code} if exit_code is not None else {})
     body = packed_print(printed, most - _HEAD_BYTES) if printed else ""
     return json.dumps(head) + (f"\n{body}" if body else "")
 
@@ -93,7 +91,7 @@ def read_end(checked_out: str, ended: str) -> CheckEnd | None:
 
 def said_in(message: str) -> str:
     """The sentence in a message; empty if it has none."""
-    return str(_parts(message)[0].get("message") or "")[:_SAID_MAX]
+    return str(_parts(message)[0].get("message") or "")
 
 
 def work_head(work: LandedWork) -> Json:
@@ -145,6 +143,14 @@ def packed_print(printed: str, most: int) -> str:
         return pack("\n".join(_with_gaps(lines, sorted(order[:count]))) + "\n")
 
     return most_that_fit(len(lines), most, packed)
+
+
+def _said(said: str) -> Json:
+    """A sentence, short as JSON."""
+    cut = said
+    while len(json.dumps(cut)) > _SAID_BYTES:
+        cut = cut[:-10]
+    return {"message": cut if cut == said else f"{cut}…"} if said else {}
 
 
 def _dispensable(lines: list[str], i: int) -> int:

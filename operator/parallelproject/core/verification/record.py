@@ -23,7 +23,7 @@ _TIP_BYTES, _PROBE_BYTES = 3_500, 700
 part of the work, of which only the names of what failed are needed."""
 PRINTED_BYTES = 150_000
 """Maximum bytes of all of that."""
-RUNS_MAX = 3_000
+RUNS_MAX = 1_000
 """Maximum number of runs. A search ends before."""
 
 

@@ -41,6 +41,7 @@ def instruction(
     number: int,
     agent: Json | None = None,
     outputs: str = "",
+    repair: int = 0,
 ) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 
@@ -54,16 +55,14 @@ def instruction(
         number: Of the attempt.
         agent: The coding agent that makes the attempt: the fields of ``PodAgent``.
         outputs: The folder of the attempt's outputs, where our container sees it.
+        repair: Number of the repair of what the task has landed; 0: its own work.
     """
     described = graph.tasks[task]
     fields: Json = {
-        "url": git.url,
-        "branch": landing_branch(git, project),
-        "baseRef": git.base_ref,
-        "run": uid,
+        **_branch(git, project, uid),
         "task": graph.ids[task],
         "attempt": number,
-        "title": described.title,
+        "title": f"Repair: {described.title or graph.ids[task]}" if repair else described.title,
         "body": described.description[:BODY_MAX],
         "policy": {
             "files": list(graph.files[task]),
@@ -76,6 +75,8 @@ def instruction(
         "workspace": WORKSPACE,
         "private": PRIVATE,
     }
+    if repair:
+        fields["repair"] = repair
     if git.author:
         fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
     if agent:
@@ -84,8 +85,38 @@ def instruction(
         fields["outputs"] = outputs
     if spec.budgets:
         fields["usage"] = USAGE_PATH
-    if git.credentials_secret_ref:
-        fields["credentials"] = CREDENTIALS
+    return _json(fields)
+
+
+def check_instruction(spec: Spec, git: Git, project: str, uid: str, check: Json) -> str:
+    """The instruction of ``pproj-git`` for a run of a check.
+
+    Args:
+        spec: The project's spec.
+        git: Its ``git``.
+        project: The project's name.
+        uid: The project's uid.
+        check: The fields of ``PodCheck``.
+    """
+    fields = {
+        **_branch(git, project, uid),
+        "task": "verification",  # no ref has its name: nothing is pushed
+        "submodules": spec.workspace.submodules,
+        "lfs": spec.workspace.lfs,
+        "workspace": WORKSPACE,
+        "private": PRIVATE,
+        "check": check,
+    }
+    return _json(fields)
+
+
+def _branch(git: Git, project: str, uid: str) -> Json:
+    """Where the work of a run is, and how it is accessed."""
+    fields: Json = {"url": git.url, "branch": landing_branch(git, project), "baseRef": git.base_ref, "run": uid}
+    return fields | ({"credentials": CREDENTIALS} if git.credentials_secret_ref else {})
+
+
+def _json(fields: Json) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 

@@ -13,7 +13,13 @@ from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
 from parallelproject.core.report.trace_context import attempt_context
-from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
+from parallelproject.executors.base.cluster_checks import (
+    budgets_not_observed,
+    local_only,
+    not_verified,
+    reserved_metadata,
+    too_large,
+)
 from parallelproject.executors.base.delivery_instruction import BODY_MAX, IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
@@ -47,6 +53,10 @@ _OUTPUT_BYTES, _OUTPUTS_BYTES = 6 * OUTPUT_MAX, 65_536
 """Maximum bytes of an output in JSON; of all outputs of dependencies in a task file."""
 
 
+FEEDBACK_BYTES = 16_384
+"""Maximum bytes of what a task is told about a check that its work breaks."""
+
+
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     """The problems that keep a valid spec from running in a cluster.
 
@@ -56,7 +66,7 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    problems += [*local_only(spec), *budgets_not_observed(spec)]
+    problems += [*local_only(spec), *budgets_not_observed(spec), *not_verified(spec)]
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
@@ -84,6 +94,7 @@ def _text_size(spec: Spec, task: Task) -> int:
     texts += [*(parameter.value for parameter in task.parameters), *task.files, spec.prompt or ""]
     size = _TEXT_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
     size += sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
+    size += FEEDBACK_BYTES if spec.verification else 0
     size += sum(2 * _OUTPUT_BYTES for parameter in task.parameters if parameter.value_from)
     return size + (sum(len(when.model_dump_json()) for when in task.when) if task.when else 0)
 
@@ -123,6 +134,7 @@ def job_manifest(
     git_image: str = IMAGE,
     feedback: str = "",
     inherited: Inherited = NOTHING_INHERITED,
+    repair: int = 0,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
@@ -136,8 +148,9 @@ def job_manifest(
         git_image: The image that lands work, if the spec has ``git``.
         feedback: The feedback of the previous attempt.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
+        repair: Number of the repair of what the task has landed; 0: its own work.
     """
-    template = _pod_template(spec, graph.role[task])
+    template = pod_template(spec, graph.role[task])
     agent = _agent(spec, graph.role[task])
     key = WorkKey.of_task(graph.ids[task], number)
     level = {names.LABEL_LEVEL: str(graph.level[task])}
@@ -148,10 +161,10 @@ def job_manifest(
         files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     if spec.git:
         call = agent_pod.call_of(agent, spec.prompt) if agent else None
-        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS)
+        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
-    metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
+    metadata["labels"] = {**inherited.labels, **theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
     container = pod["containers"][0]
     if agent:
@@ -159,7 +172,7 @@ def job_manifest(
     metadata["annotations"] = {
         names.KUBECTL_CONTAINER: container["name"],
         **inherited.annotations,
-        **_theirs(metadata.get("annotations")),
+        **theirs(metadata.get("annotations")),
         # Our annotation as well: people may change that of kubectl, and the operator reads the pod by its own.
         names.ANNOTATION_CONTAINER: container["name"],
         **dict(files.values()),
@@ -179,10 +192,10 @@ def job_manifest(
         ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{FEEDBACK_FILE}"
     if agent:
         ours[names.ENV_PROMPT_FILE] = agent_pod.PROMPT_PATH
-    theirs = container.get("env")
-    if isinstance(theirs, list):
-        theirs = [entry for entry in theirs if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
-    container["env"] = joined([{"name": name, "value": _literal(value)} for name, value in ours.items()], theirs)
+    given = container.get("env")
+    if isinstance(given, list):
+        given = [entry for entry in given if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
+    container["env"] = joined([{"name": name, "value": literal(value)} for name, value in ours.items()], given)
     container.setdefault("workingDir", WORKSPACE)
     read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}
     container["volumeMounts"] = joined([read_only, folder(WORKSPACE), folder(OUTPUTS)], container.get("volumeMounts"))
@@ -213,7 +226,8 @@ def stop_patch(why: str) -> Json:
     return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": ended}
 
 
-def _pod_template(spec: Spec, role: str | None) -> Json:
+def pod_template(spec: Spec, role: str | None) -> Json:
+    """The template of a role, as a new object."""
     found = spec.role(role)
     if found is not None and found.pod_template is not None:
         return found.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
@@ -225,11 +239,11 @@ def _agent(spec: Spec, role: str | None) -> Agent | None:
     return found.agent if found else None
 
 
-def _theirs(found: object) -> Json:
+def theirs(found: object) -> Json:
     """Labels or annotations of a template, without those that identify pods."""
     return {key: value for key, value in mapping(found).items() if not key.startswith(f"{names.GROUP}/")}
 
 
-def _literal(value: str) -> str:
+def literal(value: str) -> str:
     """The value of a variable, escaped for the kubelet, which replaces ``$(NAME)``, and ``$$`` by ``$``."""
     return value.replace("$", "$$")
