@@ -70,7 +70,8 @@ def test_of_long_lists_of_paths_each_change_keeps_some() -> None:
     assert message is not None
     assert len(message) <= MOST
     found = read_end(message, end_message("Passed", 0, "", MOST))
-    assert found is not None and found.work is not None
+    assert found is not None
+    assert found.work is not None
     kept = [len(change.paths) for change in found.work.changes]
     assert min(kept) > 0
     assert max(kept) - min(kept) <= 1

@@ -84,7 +84,8 @@ def test_a_check_of_the_tip_finds_the_work_and_says_what_failed(remote: Remote) 
     lands(remote, x="good", y="bad")
     before = remote.refs()
     found = CheckPod(remote).run("echo FAILED tests/test_b.py::test_it; cat y.txt; exit 3")
-    assert found is not None and found.work is not None
+    assert found is not None
+    assert found.work is not None
     assert (found.outcome, found.work.base, found.work.tip) == (FAILED, remote.tip("main"), remote.tip())
     assert [(change.task, change.paths) for change in found.work.changes] == [("x", ("x.txt",)), ("y", ("y.txt",))]
     assert found.printed == "FAILED tests/test_b.py::test_it\nbad\n"
@@ -101,7 +102,8 @@ def test_a_probe_runs_on_that_part_of_the_work(remote: Remote) -> None:
     known = {"base": base, "tip": tip}
     for probe, there in (("0", ""), ("3-without-2", "x.txt z.txt"), ("0-with-2-3", "y.txt z.txt")):
         found = CheckPod(remote, probe, probe=probe, **known).run(f'test "$(echo [xyz].*)" = "{there or "[xyz].*"}"')
-        assert found is not None and found.work is not None
+        assert found is not None
+        assert found.work is not None
         assert found.outcome is PASSED, probe
         assert (found.work.base, found.work.tip, len(found.work.changes)) == (base, tip, 3)
 
@@ -122,7 +124,8 @@ def test_a_check_whose_paths_have_not_changed_passes_without_a_run(remote: Remot
     since = remote.tip()
     lands(remote, y="2")
     found = CheckPod(remote, since=since, paths=["x.*"]).run("exit 9")
-    assert found is not None and found.work is not None
+    assert found is not None
+    assert found.work is not None
     assert (found.outcome, found.work.base, [change.task for change in found.work.changes]) == (PASSED, since, ["y"])
     found = CheckPod(remote, "2", since=since, paths=["y.*"]).run("exit 9")
     assert found is not None
@@ -191,7 +194,8 @@ def test_where_not_all_changes_fit_the_last_ones_are_reported(remote: Remote) ->
     for i in range(12):
         lands(remote, **{f"a-rather-long-name-of-a-task-{os.urandom(9).hex()}-{i}": "1"})
     found = CheckPod(remote, most=600).run("exit 1")
-    assert found is not None and found.work is not None
+    assert found is not None
+    assert found.work is not None
     assert 0 < len(found.work.changes) < 12
     assert git(remote.path, "rev-parse", f"{BRANCH}~{len(found.work.changes)}") == found.work.base
 

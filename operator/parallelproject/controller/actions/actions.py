@@ -1,7 +1,7 @@
 """Carries out a plan: launches and stops attempts. Each request ends only when its outcome is known."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from parallelproject.controller.actions.creation import Creation
 from parallelproject.controller.actions.lookup import Lookup
@@ -14,8 +14,9 @@ from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.plan import Launch, Plan
-from parallelproject.executors.base.executor import PublishStart, TaskStart
-from parallelproject.executors.base.optional import Publishes
+from parallelproject.core.verification.verifying import CheckLaunch
+from parallelproject.executors.base.executor import CheckStart, PublishStart, RepairStart, TaskStart
+from parallelproject.executors.base.optional import Publishes, Verifies
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKey
@@ -46,8 +47,16 @@ class Actions:
         """Reads the templates that specs name."""
         self._creation = Creation(api, keeper, self.lookup, removal, feed, meter)
 
-    def launch(self, project: Project, launches: Sequence[Launch]) -> None:
-        """Starts attempts; each counts as launching at once."""
+    def launch(
+        self, project: Project, launches: Sequence[Launch], repair_of: Callable[[str], RepairStart | None]
+    ) -> None:
+        """Starts attempts; each counts as launching at once.
+
+        Args:
+            project: The project.
+            launches: The attempts.
+            repair_of: The repair that a task, by its id, makes of what it has landed, if it does.
+        """
         spec, graph, observed = project.spec, project.graph, project.observed
         if graph is None or spec is None:
             return
@@ -58,7 +67,7 @@ class Actions:
             records, claim = project.ledger.records, claim_of(graph, launch.task).to_json()
             start = TaskStart(
                 key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier,
-                previous, project.templates,
+                previous, project.templates, repair_of(key.task),
             )  # fmt: skip
             try:
                 manifest = project.executor.task(start)
@@ -77,6 +86,22 @@ class Actions:
             return
         start = PublishStart(key, project.owner, project.metadata, spec, graph, plan, revision)
         self._create(project, key, publishes.publishing(start), revision)
+
+    def check(self, project: Project, launch: CheckLaunch) -> None:
+        """Starts a run of a check; it counts as launching at once."""
+        spec, key = project.spec, WorkKey.of_check(launch.check.name, launch.number)
+        verifies = project.executor if isinstance(project.executor, Verifies) else None
+        if spec is None or verifies is None:
+            return
+        start = CheckStart(key, project.owner, project.metadata, spec, launch)
+        try:
+            manifest = verifies.check(start)
+        except Exception:  # a malformed template
+            log.exception("building the object of %s of %s failed", key, project.path)
+            project.observed.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
+            self._keeper.again(project)
+            return
+        self._create(project, key, manifest, start.claim)
 
     def stop(self, project: Project, key: WorkKey, why: str) -> None:
         """Stops an attempt; no effect if that is in progress."""

@@ -6,6 +6,7 @@ Slow work (``actions``, the writer) runs concurrently and schedules another plan
 import logging
 import time
 from collections.abc import Iterable
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from parallelproject.controller.actions.actions import Actions
@@ -20,6 +21,7 @@ from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.reconcile.publishing import PublishingRound
 from parallelproject.controller.reconcile.readiness import Readiness
 from parallelproject.controller.reconcile.registry import Registry, about
+from parallelproject.controller.reconcile.verification import VerificationRound
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan, plan
@@ -67,6 +69,7 @@ class Reconciler:
         self._meter = meter
         self._readiness = readiness
         self._publishing = PublishingRound(registry, actions)
+        self._verification = VerificationRound(registry.capacity, actions, removal, feed)
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
 
     def reconcile(self, project: Project) -> None:
@@ -111,13 +114,16 @@ class Reconciler:
             for work, attempts in observed.others.items():
                 for stop in stops_of_all({work.task: attempts}):
                     self._actions.stop(project, WorkKey(*work, stop.attempt.number), stop.why)
-        decided = self._plan(project, spec, graph, now)
-        self._actions.launch(project, decided.launches)
+        planned = self._verification.planned(project, spec)
+        graph = project.graph or graph  # with the repairs that are recorded
+        decided = self._plan(project, planned, graph, now)
+        self._actions.launch(project, decided.launches, partial(self._verification.repair_of, project))
         self._stop(project, decided.stops)
         for unseen in decided.unseen:
             self._actions.lookup.look_up(project, WorkKey.of_task(unseen.id, unseen.number))
+        verified = self._verification.verify(project, spec, graph, decided)
         published = self._publishing.publish(project, spec, graph, decided, now)
-        self._write(project, spec, graph, decided, published, now)
+        self._write(project, planned, graph, decided, published, verified, now)
         self._removal.enforce(project, decided)
         wakes = (decided.wake_at, published and published.wake_at, observed.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
@@ -158,6 +164,7 @@ class Reconciler:
         graph: CompiledGraph,
         decided: Plan,
         published: Publishing | None,
+        verified: tuple[str, str, str] | None,
         now: float,
     ) -> None:
         """Passes the status to the writer, unless the project is planned again at once with its share."""
@@ -168,10 +175,12 @@ class Reconciler:
             refusals = {key.task: refusal.message for key, refusal in observed.refusals.items() if key.is_task}
             return render_status(
                 graph, spec, decided, last, project.generation, now, published, observed.troubles(now), refusals,
-                project.deletion, name=project.owner.name,
+                project.deletion, verified, project.owner.name, record,
             )  # fmt: skip
 
-        headline = (project.generation, decided.completed, decided.stopped, published and published.condition)
+        record = project.rendered_record if verified else None
+        end = (decided.completed, decided.stopped)
+        headline = (project.generation, *end, published and published.condition, verified and verified[:2], record)
         if decided.share is not NOTHING_YET or not self._capacity.is_awaited(project):
             self._writer.offer(project, headline, render)
 

@@ -114,6 +114,7 @@ def render_status(
     deletion: Deletion | None = None,
     verified: tuple[str, str, str] | None = None,
     name: str = "NAME",
+    verification: Json | None = None,
 ) -> Json:
     """The status after a plan.
 
@@ -126,6 +127,7 @@ def render_status(
         deletion: The deletion of the project, and what keeps it.
         verified: Status, reason and message of the condition Verified; None: nothing is verified.
         name: The project's name, for commands.
+        verification: The record of the verification; None: nothing is verified.
     """
     records = plan.ledger.records
     asking = sum(bool(record.inquiry.attempt) for record in records.values())
@@ -170,6 +172,8 @@ def render_status(
         ]
     if plan.ledger.completion_time is not None:
         status["completionTime"] = iso(int(plan.ledger.completion_time))
+    if verification is not None:
+        status["verification"] = verification
     if published is not None and published.record is not None:
         status["publication"] = published.record
         for pull in published.record.get("pullRequests") or ():
@@ -215,7 +219,9 @@ def rejected_status(
         (ConditionType.STALLED, "True", reason, message),
         *_terminating(deletion),
     ]
-    same = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
+    same = {
+        key: last[key] for key in ("startTime", "level", "currentLevel", "publication", "verification") if key in last
+    }
     spending = read_spending(last)
     if spent:  # the roles of an accepted spec are not known
         spending[None] = spending.get(None, RoleSpending()).plus(spent)
@@ -407,7 +413,7 @@ def _conditions(
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
     if verified is not None:
-        conditions.append((ConditionType.VERIFIED, *verified))
+        conditions.append((ConditionType.VERIFIED, verified[0], verified[1], _cut(verified[2])))
     conditions += _terminating(deletion)
     return _dated(conditions, last, generation, now)
 

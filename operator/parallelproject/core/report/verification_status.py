@@ -53,7 +53,13 @@ def read_verification(status: Mapping[str, Any]) -> VerificationRecord:
 def _repair(state: VerificationState, task: str) -> Json:
     repairs = state.repairs[task]
     last = repairs[-1]
-    row: Json = {"task": task, "repairs": len(repairs), "afterAttempt": last.floor, "check": last.check, "run": last.run}
+    row: Json = {
+        "task": task,
+        "repairs": len(repairs),
+        "afterAttempt": last.floor,
+        "check": last.check,
+        "run": last.run,
+    }
     row |= {"commit": last.commit} if last.commit else {}
     row |= {"other": last.other} if last.other else {}
     return row | ({"forgiven": state.forgiven[task]} if state.forgiven.get(task) else {})

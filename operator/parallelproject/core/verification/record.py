@@ -1,4 +1,4 @@
-"""What is recorded of a verification where its runs are objects that go away: the state, and the runs that matter. Pure.
+"""What is recorded of a verification whose runs are objects that go away: the state, and the runs that matter. Pure.
 
 Locally each run has its files. In a cluster a run is a Job, which is removed once its result is recorded here. Results
 of two revisions are kept at most: of the one that is verified, and of the last one with a result, whose failures the
@@ -56,7 +56,7 @@ class EndedRun:
 class VerificationRecord:
     """All that is recorded."""
 
-    state: VerificationState = VerificationState()
+    state: VerificationState = field(default_factory=VerificationState)
     generation: int = 0
     """Generation of the spec when the state changed last."""
     numbers: Mapping[str, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""The Job of a run of a check: its pod checks out what has landed, or a part of it, and runs the check's command. Pure."""
+"""The Job of a run of a check: its pod checks out what has landed, or a part of it, and runs the command. Pure."""
 
 from parallelproject.core.verification.verifying import CheckLaunch
 from parallelproject.executors.base.delivery_instruction import WORKSPACE, check_instruction, deadline_of
@@ -9,7 +9,6 @@ from parallelproject.executors.job import single_run
 from parallelproject.executors.job.delivery_pod import add_delivery
 from parallelproject.executors.job.pod import (
     OUTPUTS,
-    TASK_FOLDER,
     TASK_VOLUME,
     WORK_VOLUME,
     Json,

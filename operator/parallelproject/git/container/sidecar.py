@@ -165,7 +165,7 @@ def prepare_pod(
 
 
 def equip(place: Place, state: SidecarFolder, tools: Path, wrapper: Path) -> None:
-    """Makes what a container needs to run its command, and by which its end is known; arguments as of ``prepare_pod``."""
+    """Makes what a container needs to run its command, and to show its end; arguments as of ``prepare_pod``."""
     os.umask(0)  # the task's container may run as another user
     tools.mkdir(exist_ok=True)
     shutil.copyfile(wrapper, tools / WRAPPER.name)
