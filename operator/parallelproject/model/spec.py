@@ -610,7 +610,7 @@ class Spec(Model):
     workspace: Workspace = Workspace()
     """The checkout in which a task works."""
     verification: Verification | None = None
-    """Checks of what has landed together, after each level. In a local run with git, on one shared branch."""
+    """Checks of what has landed together, after each level. With git, on one shared branch."""
     job_metadata: JobMetadata = JobMetadata()
     """The project's labels and annotations that its Jobs and pods also get; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []

@@ -153,8 +153,8 @@ class VerificationRound:
                 self._actions.stop(project, each.key, str(why))
 
     def _clear(self, project: Project, seen: Sequence[ObservedCheck]) -> None:
-        """Removes the objects of runs whose results the status has. Of one that failed on all of the work, the object
-        stays for some hours, for its log."""
+        """Removes the objects of runs whose results the status has. Of the first one that failed on all of the work, the
+        object stays for some hours, for its log."""
         for each in seen:
             if each.is_active or (project.spec and project.spec.verification and self._is_needed(project, each)):
                 continue
@@ -168,7 +168,7 @@ class VerificationRound:
 
 
 def _has_log(run: CheckRun) -> bool:
-    return bool(run.printed) and (run.probe is None or run.probe.is_commit)
+    return bool(run.printed) and run.probe is None
 
 
 def _retried(project: Project, spec: Spec, record: VerificationRecord) -> VerificationRecord:
