@@ -103,6 +103,19 @@ def test_a_run_that_was_only_stopped_has_its_number_and_no_result() -> None:
     assert [run.number for run in record.as_runs(graph)] == [1]
 
 
+def test_a_project_that_continues_is_verified_again_and_its_repairs_know_why() -> None:
+    run = CheckRun("test", 2, "r", None, ProbeOutcome.FAILED, LandedWork("b", "t", ()), "no\n")
+    stopped = VerificationState(
+        is_stopped=True, settled="r", repairs={"b": (Repair(1, "test", 2, "t"),)}, condemned=("b",)
+    )
+    record = VerificationRecord().with_ended([run]).with_state(stopped, 1).started_again(2)
+    assert (record.state.is_stopped, record.state.condemned, record.generation) == (False, (), 2)
+    graph = RecordedWorld(never_repaired("a"), tasks=LEVELS, verification={"checks": CHECKS}).graph
+    assert all(known.revision == "" for known in record.as_runs(graph)), "no result of before counts"
+    assert record.printed(record.state.repairs["b"][-1]) == "no\n"
+    assert not record.is_to_be_recorded(run)
+
+
 def test_late_runs_of_what_has_a_result_are_not_recorded_and_runs_end_in_any_order() -> None:
     def run(number: int, revision: str) -> CheckRun:
         return CheckRun("test", number, revision, Probe(number), ProbeOutcome.PASSED)

@@ -21,7 +21,7 @@ from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.reconcile.publishing import PublishingRound
 from parallelproject.controller.reconcile.readiness import Readiness
 from parallelproject.controller.reconcile.registry import Registry, about
-from parallelproject.controller.reconcile.verification import VerificationRound
+from parallelproject.controller.reconcile.verification import ClusterVerification
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan, plan
@@ -69,7 +69,7 @@ class Reconciler:
         self._meter = meter
         self._readiness = readiness
         self._publishing = PublishingRound(registry, actions)
-        self._verification = VerificationRound(registry.capacity, actions, removal, feed)
+        self._verification = ClusterVerification(registry.capacity, actions, removal, feed)
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
 
     def reconcile(self, project: Project) -> None:

@@ -40,7 +40,7 @@ class _Runs(NamedTuple):
     runs: Sequence[CheckRun]
 
 
-class VerificationRound:
+class ClusterVerification:
     """The verification of projects."""
 
     def __init__(self, capacity: Capacity, actions: Actions, removal: Removal, feed: Feed) -> None:
@@ -153,8 +153,8 @@ class VerificationRound:
                 self._actions.stop(project, each.key, str(why))
 
     def _clear(self, project: Project, seen: Sequence[ObservedCheck]) -> None:
-        """Removes the objects of runs whose results the status has. Of the first one that failed on all of the work, the
-        object stays for some hours, for its log."""
+        """Removes the objects of runs whose results the status has. That of the first one that failed on all of the
+        work stays for some hours, for its log."""
         for each in seen:
             if each.is_active or (project.spec and project.spec.verification and self._is_needed(project, each)):
                 continue
@@ -178,7 +178,7 @@ def _retried(project: Project, spec: Spec, record: VerificationRecord) -> Verifi
     if project.generation <= record.generation:
         return record
     if state.is_stopped or any(retry.id in state.condemned for retry in spec.retries):
-        return record.with_state(state.started_again(), project.generation)
+        return record.started_again(project.generation)
     return record
 
 

@@ -28,7 +28,7 @@ _READ_MAX = 400_000
 """Maximum characters of an output that are read."""
 _GAP = "[…]"
 STOPPED, SKIPPED, CHECKED_OUT = "Stopped", "Skipped", "CheckedOut"
-"""Outcomes next to those of ``ProbeOutcome``: the pod was told to end, nothing had to run, the workspace is ready."""
+"""Outcomes next to those of ``ProbeOutcome``: the pod was asked to end, nothing had to run, the workspace is ready."""
 NOT_STARTED = frozenset({125, 126, 127})
 """Exit codes of a command that cannot be executed, or whose end is not known: the check did not run."""
 
@@ -42,7 +42,7 @@ class CheckEnd(NamedTuple):
     printed: str = ""
     """Lines of what it printed, if it failed."""
     is_stopped: bool = False
-    """Whether its pod was told to end before."""
+    """Whether its pod was asked to end before."""
 
 
 def checkout_message(outcome: str, work: LandedWork | None, most: int, said: str = "") -> str | None:

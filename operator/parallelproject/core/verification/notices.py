@@ -1,4 +1,4 @@
-"""What people are told when the verification of a project comes to something new. Pure."""
+"""The sentence for people when the verification of a project has a new result. Pure."""
 
 _HEADS = {
     "Verifying": "verifying",

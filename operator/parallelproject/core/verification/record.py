@@ -72,6 +72,12 @@ class VerificationRecord:
             return self
         return replace(self, state=state, generation=generation)._trimmed()
 
+    def started_again(self, generation: int) -> "VerificationRecord":
+        """The record of a project that continues because a person has changed something: what has landed is verified
+        again. Outputs of failed checks are kept for the tasks that repair."""
+        kept = tuple(replace(run, revision="") for run in self.runs if run.is_whole and run.printed)
+        return replace(self, state=self.state.started_again(), generation=generation, runs=kept)
+
     def with_ended(self, ended: Iterable[CheckRun]) -> "VerificationRecord":
         """The record with further runs that have ended. One without a revision only takes its number."""
         record = self

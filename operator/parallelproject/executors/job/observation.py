@@ -389,7 +389,7 @@ def failure_of(pods: Iterable[PodView]) -> Delivered | None:
 def check_end(attempt: Attempt, job: JobView | None, pods: Iterable[PodView]) -> CheckEnd | None:
     """How a run of a check has ended; None: no pod says it.
 
-    A check that its deadline has ended has failed. One that was told to end for any other reason did not run.
+    A check that its deadline has ended has failed. One that was asked to end for any other reason did not run.
     """
     for pod in pods:
         if pod.is_live or pod.disrupted or (job is not None and pod.job_uid != job.uid):

@@ -54,7 +54,7 @@ _OUTPUT_BYTES, _OUTPUTS_BYTES = 6 * OUTPUT_MAX, 65_536
 
 
 FEEDBACK_BYTES = 16_384
-"""Maximum bytes of what a task is told about a check that its work breaks."""
+"""Maximum bytes of what a task gets about a check that its work breaks."""
 
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:

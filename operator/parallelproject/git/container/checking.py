@@ -101,7 +101,7 @@ def report_check(place: Place, state: SidecarFolder, most: int, answer: Callable
         place: Where the check was checked out.
         state: The folder that the containers share.
         most: Maximum bytes of the report.
-        answer: Writes a report. It is called when the pod is told to end: its command may not end in time.
+        answer: Writes a report. It is called when the pod is asked to end: its command may not end in time.
 
     Raises:
         StoppedError: SIGTERM came before the command had started.
