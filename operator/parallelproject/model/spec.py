@@ -297,6 +297,9 @@ class VerificationCheck(Model):
     it always runs."""
     active_deadline_seconds: Seconds | None = None
     """Maximum time of one run, in seconds; then the check has failed. By default that of defaults."""
+    role: RoleName | None = None
+    """The role whose podTemplate the check runs in, in a cluster: the command of its first container is replaced. By default
+    that of defaults, else the first role. In a local run the check runs on this machine."""
 
 
 class Verification(Model):
@@ -665,7 +668,7 @@ class Spec(Model):
     workspace: Workspace = Workspace()
     """The checkout in which a task works."""
     verification: Verification | None = None
-    """Checks of what has landed together, after each level. In a local run with git, on one shared branch."""
+    """Checks of what has landed together, after each level. With git, on one shared branch."""
     hooks: Hooks | None = None
     """Commands before and after each level and each group of tasks."""
     job_metadata: JobMetadata = JobMetadata()

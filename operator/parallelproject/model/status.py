@@ -10,6 +10,7 @@ from pydantic import Field
 
 from parallelproject.model.base import Model
 from parallelproject.model.spec import MAX_TASKS
+from parallelproject.model.verification_status import VerificationStatus
 
 Count = Annotated[int, Field(ge=0)]
 Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
@@ -530,8 +531,8 @@ class Status(Model):
     counts: Counts | None = None
     """How many tasks are in which state."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
-    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused, NeedsAttention and
-    Stalled while they are true."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; with verification Verified; Limited,
+    Refused, NeedsAttention and Stalled while they are true."""
     levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
     """The progress of each level."""
     groups: Annotated[list[GroupStatus], Field(max_length=GROUPS_MAX)] | None = None
@@ -550,5 +551,7 @@ class Status(Model):
     """What attempts have used, by role."""
     publication: Publication | None = None
     """The result of the last publishing; with a forge."""
+    verification: VerificationStatus | None = None
+    """What is verified, and what is repaired; with spec.verification."""
     metrics: Metrics | None = None
     """Figures of the run."""

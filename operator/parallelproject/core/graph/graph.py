@@ -300,6 +300,8 @@ def _check_roles(spec: Spec) -> list[Problem]:
     used = [(f"spec.tasks[{i}].role", task.role) for i, task in enumerate(spec.tasks) if task.role]
     if spec.defaults.role:
         used.append(("spec.defaults.role", spec.defaults.role))
+    checks = spec.verification.checks if spec.verification else []
+    used += [(f"spec.verification.checks[{i}].role", check.role) for i, check in enumerate(checks) if check.role]
     for place, name in used:
         if name not in names and len(problems) < 100:
             hint = did_you_mean(name, names) or f"one of: {', '.join(names)}"

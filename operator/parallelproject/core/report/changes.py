@@ -340,7 +340,8 @@ def _ends(old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[tupl
         reasons = _recorded(new, failures) if seen is None else _reasons(over(old), seen, failures)
         ends += [(What.FAILED, reason) for reason in reasons]
     ends += [(What.FAILED, Reason.CONFLICT.value)] * (new.conflicts - old.conflicts)
-    succeeded = [(What.SUCCEEDED, "")] * (new.state is _SUCCEEDED and old.state is not _SUCCEEDED)
+    is_first = old.state is not _SUCCEEDED or over(new) > over(old)  # it may have run again in between
+    succeeded = [(What.SUCCEEDED, "")] * (new.state is _SUCCEEDED and is_first)
     stopped = over(new) - over(old) - len(ends) - len(succeeded)
     return [*ends, *[(What.STOPPED, "")] * stopped, *succeeded]
 

@@ -50,6 +50,7 @@ _SAME_IF_REJECTED = (
     "level",
     "currentLevel",
     "publication",
+    "verification",
     "groups",
     "hooks",
     "limits",
@@ -141,6 +142,7 @@ def render_status(
     deletion: Deletion | None = None,
     verified: tuple[str, str, str] | None = None,
     hooks: HookReport | None = None,
+    verification: Json | None = None,
     *,
     name: str,
 ) -> Json:
@@ -156,6 +158,7 @@ def render_status(
         verified: Status, reason and message of the condition Verified; None: nothing is verified.
         name: The project's name, for commands.
         hooks: The hooks that have run; None: there are none.
+        verification: The record of the verification; None: nothing is verified.
     """
     records = plan.ledger.records
     asking = sum(bool(record.inquiry.attempt) for record in records.values())
@@ -228,6 +231,8 @@ def render_status(
         status["hooks"] = list(hooks.rows)
     if plan.ledger.completion_time is not None:
         status["completionTime"] = iso(int(plan.ledger.completion_time))
+    if verification is not None:
+        status["verification"] = verification
     if published is not None and published.record is not None:
         status["publication"] = published.record
         for pull in published.record.get("pullRequests") or ():
@@ -467,7 +472,7 @@ def _conditions(
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
     if verified is not None:
-        conditions.append((ConditionType.VERIFIED, *verified))
+        conditions.append((ConditionType.VERIFIED, verified[0], verified[1], _cut(verified[2])))
     if hooked is not None:
         conditions.append((ConditionType.HOOKS_SUCCEEDED, hooked[0], hooked[1], _cut(hooked[2])))
     conditions += _terminating(deletion)

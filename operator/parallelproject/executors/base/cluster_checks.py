@@ -13,6 +13,8 @@ _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
 _ROW_BYTES = 200
 """Size of a task's row in the status, with a margin."""
+_VERIFICATION_BYTES = 300_000
+"""Size of the record of a verification in the status, with a margin."""
 
 
 def reserved_metadata(spec: Spec) -> Iterator[Problem]:
@@ -25,9 +27,7 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: verification, notifications, workspaces made ready."""
-    if spec.verification is not None:
-        yield Problem("spec.verification", "is for local runs only", "remove it, or use pproj run")
+    """What only local runs have: notifications, workspaces made ready."""
     workspace = spec.workspace
     for field, is_set in (
         ("setup", workspace.setup),
@@ -70,6 +70,18 @@ def too_many_hooks(spec: Spec) -> Iterator[Problem]:
         yield Problem("spec.hooks", found, "remove some of them, or use pproj run")
 
 
+def not_verified(spec: Spec) -> Iterator[Problem]:
+    """A verification where nothing can check out what has landed."""
+    if spec.verification is None:
+        return
+    if spec.executor is ExecutorKind.WORKFLOW:
+        found = "is not for executor Workflow: checks of what has landed run as Jobs"
+        yield Problem("spec.verification", found, "remove it, or use executor Job")
+    elif spec.git is None:
+        found = "needs a repository that the work lands in"
+        yield Problem("spec.verification", found, "set spec.git, or remove it")
+
+
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     """Whether a project does not fit into one object.
 
@@ -79,7 +91,7 @@ def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     """
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
     size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
-    size += _ROW_BYTES * len(spec.tasks) + outputs
+    size += _ROW_BYTES * len(spec.tasks) + outputs + (_VERIFICATION_BYTES if spec.verification else 0)
     if size > _OBJECT_BYTES:
         found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
         yield Problem("spec", found, "shorten descriptions, or split it into several projects")

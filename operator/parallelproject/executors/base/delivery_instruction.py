@@ -38,6 +38,7 @@ def instruction(
     number: int,
     agent: Json | None = None,
     outputs: str = "",
+    repair: int = 0,
 ) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 
@@ -52,12 +53,14 @@ def instruction(
         agent: The coding agent that makes the attempt: the fields of ``PodAgent``.
         outputs: The folder of the attempt's outputs, where our container sees it: of its agent, its question, its
             outputs and what it reports to have used.
+        repair: Number of the repair of what the task has landed; 0: its own work.
     """
     described = graph.tasks[task]
     fields = _checkout(spec, git, project, uid) | {
+        "depth": _depth(spec),
         "task": graph.ids[task],
         "attempt": number,
-        "title": described.title,
+        "title": f"Repair: {described.title or graph.ids[task]}" if repair else described.title,
         "body": described.description[:BODY_MAX],
         "policy": {
             "files": list(graph.files[task]),
@@ -65,6 +68,8 @@ def instruction(
             "notLanded": [normalise(path, "spec.git.notLanded") for path in git.not_landed],
         },
     }
+    if repair:
+        fields["repair"] = repair
     if git.author:
         fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
     if agent:
@@ -73,13 +78,27 @@ def instruction(
         fields["outputs"] = outputs
     if spec.budgets:
         fields["readsUsage"] = True
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    return _json(fields)
+
+
+def check_instruction(spec: Spec, git: Git, project: str, uid: str, check: Json) -> str:
+    """The instruction of ``pproj-git`` for a run of a check, which needs all of the history.
+
+    Args:
+        spec: The project's spec.
+        git: Its ``git``.
+        project: The project's name.
+        uid: The project's uid.
+        check: The fields of ``PodCheck``.
+    """
+    # No ref has the name of its task: nothing is pushed.
+    return _json(_checkout(spec, git, project, uid) | {"task": "verification", "check": check})
 
 
 def checkout_instruction(spec: Spec, git: Git, project: str, uid: str) -> str:
     """The instruction of ``pproj-git`` for a checkout of which nothing lands, as hooks have it."""
-    fields = _checkout(spec, git, project, uid) | {"task": "hook"}  # the name of no ref, since nothing is pushed
-    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
+    # No ref has the name of its task: nothing is pushed.
+    return _json(_checkout(spec, git, project, uid) | {"depth": _depth(spec), "task": "hook"})
 
 
 def _checkout(spec: Spec, git: Git, project: str, uid: str) -> Json:
@@ -89,7 +108,6 @@ def _checkout(spec: Spec, git: Git, project: str, uid: str) -> Json:
         "branch": landing_branch(git, project),
         "baseRef": git.base_ref,
         "run": uid,
-        "depth": 0 if spec.workspace.history is WorkspaceHistory.FULL else 1,
         "submodules": spec.workspace.submodules,
         "lfs": spec.workspace.lfs,
         "workspace": WORKSPACE,
@@ -98,6 +116,15 @@ def _checkout(spec: Spec, git: Git, project: str, uid: str) -> Json:
     if git.credentials_secret_ref:
         fields["credentials"] = CREDENTIALS
     return fields
+
+
+def _depth(spec: Spec) -> int:
+    """How many commits of the history are fetched; 0: all."""
+    return 0 if spec.workspace.history is WorkspaceHistory.FULL else 1
+
+
+def _json(fields: Json) -> str:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 
 def git_problems(spec: Spec, project: str) -> list[Problem]:

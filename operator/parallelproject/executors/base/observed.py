@@ -155,8 +155,7 @@ class ObservedAttempts:
             return found
         for attempt in self.of(PUBLISHING):
             key = WorkKey.of_publishing(attempt.number)
-            view, parts = self._views.get(key), list(self._parts.get(key, {}).values())
-            claim = view.claim if view else self._creations.claim(key)
+            parts, claim = list(self._parts.get(key, {}).values()), self.claim(key)
             if attempt.phase is Phase.REFUSED:
                 continue
             has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
@@ -224,6 +223,11 @@ class ObservedAttempts:
     def view(self, key: WorkKey) -> ObjectView | None:
         """The attempt's object, if it was observed and is not known to be deleted."""
         return None if key in self._gone else self._views.get(key)
+
+    def claim(self, key: WorkKey) -> str:
+        """The claim of an attempt, as text; empty if it is not known."""
+        view = self._views.get(key)
+        return view.claim if view else self._creations.claim(key)
 
     def parts(self, key: WorkKey) -> list[Part]:
         """The attempt's parts that were observed."""

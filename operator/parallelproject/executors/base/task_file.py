@@ -144,6 +144,15 @@ def verification_feedback(check: str, command: Sequence[str], commit: str, other
     return "\n".join(lines) + "\n"
 
 
+def end_of(text: str, most: int) -> str:
+    """The last whole lines of a text, of at most so many bytes."""
+    found = text.encode(errors="replace")
+    if len(found) <= most:
+        return text
+    kept = found[-most:]
+    return kept[kept.find(b"\n") + 1 :].decode(errors="replace")
+
+
 def conflict_feedback(number: int, paths: Sequence[str], kept: str) -> str:
     """The feedback for the attempt after a conflict.
 

@@ -45,20 +45,24 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     return found
 
 
-def add_delivery(pod: Json, git: Git, image: str) -> None:
+def add_delivery(
+    pod: Json, git: Git, image: str, file: str = DELIVERY_FILE, steps: tuple[str, str] = ("prepare", "deliver")
+) -> None:
     """Adds the two containers to a pod's spec, and wraps the command of its first one.
 
     Args:
         pod: The spec of a pod that has the volumes of every task; it is changed.
         git: Where the work lands.
         image: The image of ``pproj-git``.
+        file: Name of the file with its instruction.
+        steps: What it is to do in the first and in the second container.
     """
     agent = pod["containers"][0]
     agent["command"] = [f"{TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
     agent["volumeMounts"] = joined([folder(TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
     trust_checkout(agent)
 
-    instruction_file = f"{TASK_FOLDER}/{DELIVERY_FILE}"
+    instruction_file = f"{TASK_FOLDER}/{file}"
     result = ["--result", "/dev/termination-log"]
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE), folder(_STATE)]
     if given := credentials_of(git):
@@ -68,13 +72,13 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     prepare = {
         "name": PREPARE,
         **common,
-        "command": ["pproj-git", "prepare", instruction_file, "--state", _STATE, "--tools", TOOLS, *result],
+        "command": ["pproj-git", steps[0], instruction_file, "--state", _STATE, "--tools", TOOLS, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE), folder(TOOLS)],
     }
     git_container = {
         "name": GIT,
         **common,
-        "command": ["pproj-git", "deliver", instruction_file, "--state", _STATE, *result],
+        "command": ["pproj-git", steps[1], instruction_file, "--state", _STATE, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True), folder(OUTPUTS, read_only=True)],
     }
     # Before the init containers of the template, which may need the checkout.

@@ -22,6 +22,7 @@ from parallelproject.executors.job.pod import (
     folder,
     harden,
     joined,
+    literal,
     theirs,
 )
 from parallelproject.executors.job.role_template import pod_template
@@ -78,7 +79,7 @@ def hook_manifest(
     }
     metadata.pop("name", None)
     harden(pod)
-    container["command"] = list(launch.hook.command)
+    container["command"] = [literal(word) for word in launch.hook.command]
     container.pop("args", None)
     ours = hook_environment(owner.name, spec, launch) | {names.ENV_RUN: owner.uid, names.ENV_WORKSPACE: WORKSPACE}
     add_variables(container, ours)

@@ -12,10 +12,13 @@ from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.times import epoch
+from parallelproject.core.verification.check_message import CheckEnd, read_end
+from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
 from parallelproject.executors.job import delivery_pod
 from parallelproject.git.plumbing.outcome import AGENT_FAILED
 from parallelproject.model.names import (
+    ANNOTATION_CHECK,
     ANNOTATION_CLAIM,
     ANNOTATION_CONTAINER,
     ANNOTATION_DELIVERY,
@@ -30,6 +33,7 @@ from parallelproject.model.status import Reason
 _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
 """Reasons on a Job for which the operator stopped the attempt as a failure."""
 
+_OVERDUE = "The check was stopped: its activeDeadlineSeconds have passed."
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
 """The kubelet alternates between both while it retries."""
@@ -101,6 +105,8 @@ class PodView(NamedTuple):
     """The report of its container, if it publishes."""
     outputs: Outputs = ()
     """The outputs of its task."""
+    said: tuple[str, str] = ("", "")
+    """The reports of its containers, if it runs a check: of the one that checks out, and of the one that waits."""
     trouble: str | None = None
     """What keeps it from starting."""
     deleting: bool = False
@@ -193,7 +199,10 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         delivered=found,
         message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
         outputs=_outputs(annotations, status, main, found),
-        trouble=_trouble(status, main, waits_for_command=ANNOTATION_DELIVERY in annotations),
+        said=_said_of_check(status) if ANNOTATION_CHECK in annotations else ("", ""),
+        trouble=_trouble(
+            status, main, waits_for_command=ANNOTATION_DELIVERY in annotations or ANNOTATION_CHECK in annotations
+        ),
         deleting="deletionTimestamp" in (pod.get("metadata") or {}),
     )
 
@@ -238,6 +247,11 @@ def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -
     if scheduled.get("status") != "False":
         return None
     return next((r for r in (Reason.UNSCHEDULABLE, Reason.SCHEDULING_GATED) if r == scheduled.get("reason")), None)
+
+
+def _said_of_check(status: Mapping[str, Any]) -> tuple[str, str]:
+    checked_out = _said({"containerStatuses": status.get("initContainerStatuses")}, delivery_pod.PREPARE)
+    return checked_out, _said(status, delivery_pod.GIT)
 
 
 def _said(status: Mapping[str, Any], main: str) -> str:
@@ -382,6 +396,23 @@ def failure_of(pods: Iterable[PodView]) -> Delivered | None:
     is known."""
     reported = (pod.delivered for pod in pods)
     return next((found for found in reported if found.reason is Reason.CONFLICT or found.explanation), None)
+
+
+def check_end(attempt: Attempt, job: JobView | None, pods: Iterable[PodView]) -> CheckEnd | None:
+    """How a run of a check has ended; None: no pod says it.
+
+    A check that its deadline has ended has failed. One that was asked to end for any other reason did not run.
+    """
+    for pod in pods:
+        if pod.is_live or pod.disrupted or (job is not None and pod.job_uid != job.uid):
+            continue
+        found = read_end(*pod.said)
+        if found is None:
+            continue
+        if found.is_stopped and attempt.reason == Reason.DEADLINE_EXCEEDED:
+            return found._replace(outcome=ProbeOutcome.FAILED, printed=f"{found.printed}{_OVERDUE}\n")
+        return found
+    return None
 
 
 def _trouble_of(pods: Iterable[PodView]) -> str | None:

@@ -39,13 +39,18 @@ def theirs(found: object) -> Json:
     return {key: value for key, value in mapping(found).items() if not key.startswith(f"{GROUP}/")}
 
 
+def literal(value: str) -> str:
+    """A word of a command or the value of a variable, escaped for the kubelet, which replaces ``$(NAME)``, and ``$$``
+    by ``$``."""
+    return value.replace("$", "$$")
+
+
 def add_variables(container: Json, ours: Mapping[str, str]) -> None:
-    """Adds our variables to a container, before those of its template and in place of those with the same names. The
-    values are escaped for the kubelet, which replaces ``$(NAME)``, and ``$$`` by ``$``."""
+    """Adds our variables to a container, before those of its template and in place of those with the same names."""
     known = container.get("env")
     if isinstance(known, list):
         known = [entry for entry in known if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
-    added = [{"name": name, "value": value.replace("$", "$$")} for name, value in ours.items()]
+    added = [{"name": name, "value": literal(value)} for name, value in ours.items()]
     container["env"] = joined(added, known)
 
 

@@ -15,6 +15,7 @@ from parallelproject.core.planner.outputs import kept
 from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
+    not_verified,
     reserved_metadata,
     too_large,
     too_many_hooks,
@@ -50,6 +51,9 @@ from parallelproject.model.spec import Agent, Spec
 from parallelproject.model.trace_context import attempt_context
 from parallelproject.model.work import WorkKey
 
+FEEDBACK_BYTES = 16_384
+"""Maximum bytes of what a task gets about a check that its work breaks."""
+
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     """The problems that keep a valid spec from running in a cluster.
@@ -60,7 +64,8 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    problems += [*local_only(spec), *budgets_not_observed(spec), *too_many_hooks(spec), *hook_job.problems_of(spec)]
+    problems += [*local_only(spec), *budgets_not_observed(spec), *not_verified(spec)]
+    problems += [*too_many_hooks(spec), *hook_job.problems_of(spec)]
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
@@ -107,6 +112,7 @@ def job_manifest(
     feedback: str = "",
     fallback: str | None = None,
     inherited: Inherited = NOTHING_INHERITED,
+    repair: int = 0,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
@@ -121,6 +127,7 @@ def job_manifest(
         feedback: The feedback of the previous attempt.
         fallback: The role that runs it in place of the role of the task.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
+        repair: Number of the repair of what the task has landed; 0: its own work.
     """
     role = fallback or graph.role[task]
     template, agent = pod_template(spec, role), _agent(spec, role)
@@ -132,7 +139,7 @@ def job_manifest(
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
     if spec.git:
         call = agent_pod.call_of(agent, spec.prompt) if agent else None
-        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS)
+        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
     metadata["labels"] = {**inherited.labels, **theirs(metadata.get("labels")), **labels(owner, key), **level}

@@ -3,7 +3,13 @@
 from collections.abc import Iterator, Mapping
 
 from parallelproject.core.planner.outputs import PROJECT_BYTES
-from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
+from parallelproject.executors.base.cluster_checks import (
+    budgets_not_observed,
+    local_only,
+    not_verified,
+    reserved_metadata,
+    too_large,
+)
 from parallelproject.executors.base.delivery_instruction import git_problems
 from parallelproject.executors.base.executor import TemplateRef
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
@@ -23,7 +29,14 @@ _NOT_INLINE = {
 def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that are known without reading templates."""
     found = [*reserved_metadata(spec), *_agents(spec), *local_only(spec), *budgets_not_observed(spec), *_roles(spec)]
-    found += [*_hooks(spec), *_queues(spec), *git_problems(spec, project), *_publishing(spec), *_inline_arguments(spec)]
+    found += [
+        *not_verified(spec),
+        *_hooks(spec),
+        *_queues(spec),
+        *git_problems(spec, project),
+        *_publishing(spec),
+        *_inline_arguments(spec),
+    ]
     return found or [*too_large(spec, min(PROJECT_BYTES, OUTPUT_MAX * len(spec.tasks)))]
 
 

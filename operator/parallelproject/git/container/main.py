@@ -1,13 +1,16 @@
-"""The command that containers run: ``pproj-git prepare|deliver|land|salvage|checkout [FILE]``.
+"""The command that containers run: ``pproj-git STEP [FILE]``.
 
+The steps are ``prepare``, ``deliver``, ``land``, ``salvage``, ``checkout``, ``prepare-check`` and ``report-check``.
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
 those of ``outcome``; an error in the program itself is 25, since the work is unchanged. ``deliver`` is ``land`` for
 the container next to a task's: it waits for the command to end, and keeps the work of a command that failed.
-``checkout`` is for a container of which nothing lands.
+``checkout`` is for a container of which nothing lands. ``prepare-check`` and ``report-check`` are the two steps of a
+check of what has landed, see ``checking``.
 """
 
 import argparse
+import json
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,13 +21,16 @@ from typing import Any, NamedTuple
 
 from parallelproject.agents.attempt_files import usage_of
 from parallelproject.core.planner.agent_usage import report_trouble
+from parallelproject.core.verification.check_message import said_in
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.asking import CommandVerdict, EndVerdict
+from parallelproject.git.container.checking import PodCheck, check_out_pod, report_check
 from parallelproject.git.container.sidecar import Failed, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, TransientError
 from parallelproject.git.workspace.prepare import Prepared, check_out_tip, prepare
 from parallelproject.model.names import USAGE
@@ -41,7 +47,8 @@ _LEFT_OUT = {
 _UNITS_MAX = 8
 """Maximum number of units of a report: it shares the bytes of the result."""
 _IGNORED_SHOWN = 5
-_STEPS = ("prepare", "deliver", "land", "salvage", "checkout")
+_STEPS = ("prepare", "deliver", "land", "salvage", "checkout", "prepare-check", "report-check")
+_OF_CHECKS = ("prepare-check", "report-check")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,13 +65,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = "in a pod: the wrapper is not the first process of its container, as in a Workflow of Argo"
     parser.add_argument("--not-init", action="store_true", help=text)
     asked = parser.parse_args(arguments)
-    if asked.step == "deliver" and not asked.state:
-        parser.error("deliver needs --state")
-    if asked.step == "prepare" and bool(asked.state) != bool(asked.tools):
+    if asked.step in ("deliver", *_OF_CHECKS) and not asked.state:
+        parser.error(f"{asked.step} needs --state")
+    if asked.step in ("prepare", "prepare-check") and bool(asked.state) != bool(asked.tools):
         parser.error("--state and --tools go together")
     if asked.step in ("land", "salvage"):
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if asked.step in _OF_CHECKS:
+        return _check(asked)
     verdicts: list[EndVerdict] = []
     folder: Path | None = None
     reads_usage = False
@@ -100,6 +109,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(verdicts[-1].question)
     _log(result)
     instructions.answer(result, asked.result, outputs=outputs)
+    return code
+
+
+def _check(asked: argparse.Namespace) -> int:
+    """One step of a check; its report is a text of its own form, unless it fails."""
+    code = 0
+    try:
+        content = instructions.parse(instructions.asked(asked.file, VARIABLE))
+        check = instructions.as_type(PodCheck, content.pop("check", {}))
+        instruction = read(json.dumps(content))
+        state = SidecarFolder(asked.state)
+        if asked.step == "prepare-check":
+            place = instruction.place
+            message = check_out_pod(instruction.delivery, place, check, state, asked.tools, asked.wrapper)
+        else:
+            answer = partial(instructions.answer_text, file=asked.result)
+            message = report_check(instruction.place, state, check.message_max, answer)
+    except sidecar.StoppedError:
+        return sidecar.STOPPED
+    except Exception as error:
+        code, result = instructions.of_error(error.as_outcome() if isinstance(error, GitFailedError) else error)
+        message = instructions.encode(result)
+    _say(said_in(message))
+    instructions.answer_text(message, asked.result)
     return code
 
 

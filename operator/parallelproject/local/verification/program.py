@@ -8,18 +8,12 @@ import json
 import os
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parallelproject.core.graph.file_overlap import fits
-from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.folder_removal import try_to_remove
-from parallelproject.git.branches.landed_work import branch_tip, landed_work
-from parallelproject.git.branches.probes import probe_commit
-from parallelproject.git.plumbing.changes import changes
-from parallelproject.git.plumbing.command import split
+from parallelproject.git.branches.commit_to_check import CommitToCheck, commit_to_check
 from parallelproject.git.plumbing.delivery import Place
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import ConflictError, DeliveryError
@@ -52,14 +46,6 @@ def main(file: str) -> int:
         return 1
     write(verification.result_file, result)
     return 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Checkout:
-    """What the command finds."""
-
-    work: LandedWork
-    is_needed: bool
 
 
 class _CheckedWork:
@@ -108,33 +94,14 @@ class _CheckedWork:
         _print(f"the check failed with exit code {failed.exit_code}")
         return CheckResult(ProbeOutcome.FAILED, failed.exit_code, found.work, printed=printed_since(self._log, start))
 
-    def _check_out(self, store: GitStore) -> _Checkout:
-        settings = self._settings
-        tip = branch_tip(store)
-        known = settings["work"]  # made again, since some of its commits may exist only here
-        work = landed_work(store, known["base"], known["tip"]) if known else landed_work(store, settings["since"], tip)
-        probe = self._probe or Probe(len(work.changes))
-        commit = work.tip if probe == Probe(len(work.changes)) else probe_commit(store, work.base, work.changes, probe)
-        _print(f"checks {commit[:10]}" + (f", {probe.name}" if self._probe else ""))
-        if not self._has_paths(store, commit) or (not known and not self._is_needed(store, settings["since"], commit)):
-            return _Checkout(work, is_needed=False)
-        check_out(store, commit)
-        return _Checkout(work, is_needed=True)
-
-    def _has_paths(self, store: GitStore, commit: str) -> bool:
-        """Whether a commit has a file that the check is about. One without passes: the work may not have started."""
-        patterns = self._settings["paths"]
-        if not patterns:
-            return True
-        listed = split(store.git.run("ls-tree", "-r", "-z", "--name-only", commit).stdout)
-        return any(fits(path, pattern) for path in listed for pattern in patterns)
-
-    def _is_needed(self, store: GitStore, since: str, commit: str) -> bool:
-        """Whether a path that the check is about has changed."""
-        patterns = self._settings["paths"]
-        if not since or not patterns:
-            return True
-        return any(fits(change.path, pattern) for change in changes(store.git, since, commit) for pattern in patterns)
+    def _check_out(self, store: GitStore) -> CommitToCheck:
+        known = self._settings["work"]
+        work = (str(known["base"]), str(known["tip"])) if known else None
+        found = commit_to_check(store, self._probe, work, self._settings["since"], self._settings["paths"])
+        _print(f"checks {found.commit[:10]}" + (f", {self._probe.name}" if self._probe else ""))
+        if found.is_needed:
+            check_out(store, found.commit)
+        return found
 
     def clear(self) -> None:
         """Removes the workspace."""
