@@ -90,8 +90,8 @@ def test_the_command_of_a_role_s_container_is_the_check_s() -> None:
     assert found["tester"]["image"] == "tester:1"
     environment = {entry["name"]: entry["value"] for entry in found["tester"]["env"]}
     assert (environment["DB"], environment["PPROJ_WORKSPACE"]) == ("1", "/pproj/workspace")
-    assert found["prepare"]["command"][:3] == ["pproj-git", "checkout", "/pproj/task/check.json"]
-    assert found["git"]["command"][:3] == ["pproj-git", "report", "/pproj/task/check.json"]
+    assert found["prepare"]["command"][:3] == ["pproj-git", "prepare-check", "/pproj/task/check.json"]
+    assert found["git"]["command"][:3] == ["pproj-git", "report-check", "/pproj/task/check.json"]
     assert "coder:1" in json.dumps(job(spec())), "by default that of defaults"
 
 

@@ -87,6 +87,8 @@ ENV_TRACEPARENT = "TRACEPARENT"
 ENV_SESSION = "PPROJ_SESSION"
 ENV_PORT = "PPROJ_PORT"
 
+UNIT_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$"
+"""The name of a unit of budgets, such as usd."""
 NO_CHANGE, NEEDS_INPUT, USAGE = "no-change", "needs-input.md", "usage.json"
 """Files in PPROJ_OUTPUTS that say something to us: why an attempt changed nothing, what it asks a person, and what it has
 used. They are no outputs."""

@@ -12,6 +12,7 @@ from pydantic import Field, StrictBool, field_validator
 from parallelproject.model.agents import AgentType
 from parallelproject.model.base import Model
 from parallelproject.model.conditions import CONDITIONS_MAX, ParameterName, ParameterSource, TaskId, When
+from parallelproject.model.names import UNIT_PATTERN
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.trackers import TRACKERS
 from parallelproject.model.workflow import WorkflowSpec, WorkflowTemplateRef
@@ -41,8 +42,6 @@ QueueName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9
 """The name of a LocalQueue of Kueue; a label value."""
 Amount = Annotated[str, Field(max_length=24, pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$")]
 """A decimal number, as text: binary fractions are not exact."""
-UNIT_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$"
-"""The name of a unit of a budget."""
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 
 
@@ -360,7 +359,7 @@ class Hooks(Model):
     """After the last task of a group."""
 
     def of(self, kind: HookKind) -> Hook | None:
-        """The hook of a kind; None: there is none."""
+        """The hook of a kind; None if that is not set."""
         found: Hook | None = getattr(self, _HOOK_FIELDS[kind])
         return found
 

@@ -5,9 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from parallelproject.model.names import USAGE
+from parallelproject.model.names import UNIT_PATTERN, USAGE
 from parallelproject.model.problem import listed, quoted
-from parallelproject.model.spec import UNIT_PATTERN
 
 USD, TOKENS = "usd", "tokens"
 """The units that agents report by themselves."""
