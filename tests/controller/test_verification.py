@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from parallelproject.core.report.verification_status import read_verification
 from tests.controller.audit import AuditLog, history
 from tests.controller.checks import GIT, Checks, Run, broken_by, commit, roles, run_of, verification
 from tests.controller.cluster import LABEL, Json, Namespace, condition, has_completed, rows, spec, states, task
@@ -129,10 +130,8 @@ def test_a_run_without_a_report_runs_again_and_is_no_failure(ns: Namespace) -> N
     done = checks.wait(has_completed, "the end")
     assert checks.answered == [Run("test", 2, "")]
     assert condition(done, "Verified")["status"] == "True"
-    assert [(run["number"], run["outcome"]) for run in done["status"]["verification"]["runs"]] == [
-        (1, "Broken"),
-        (2, "Passed"),
-    ]
+    runs = read_verification(done["status"]).runs
+    assert [(run.number, run.outcome.value) for run in runs] == [(1, "Broken"), (2, "Passed")]
 
 
 def test_a_project_that_is_stopped_or_deleted_leaves_no_check(ns: Namespace) -> None:
