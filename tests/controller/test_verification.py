@@ -102,8 +102,8 @@ def _assert_written_first(audit: AuditLog, since: int, ns: Namespace) -> None:
     repairs = removed = 0
     for event in audit.events(since, ns.name):
         ref, answer = event["objectRef"], event.get("responseObject") or {}
-        if ref.get("resource") == "parallelprojects" and answer.get("status"):
-            written = answer["status"].get("verification") or written
+        if ref.get("resource") == "parallelprojects" and answer.get("kind") == "ParallelProject":
+            written = (answer.get("status") or {}).get("verification") or written
         elif ref.get("resource") == "jobs" and event["verb"] == "create" and answer.get("spec"):
             number = json.loads(answer["spec"]["template"]["metadata"]["annotations"].get(f"{LABEL}/delivery", "{}"))
             if number.get("repair"):
