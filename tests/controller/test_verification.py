@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from parallelproject.core.report.verification_status import read_verification
 from tests.controller.audit import AuditLog, history
 from tests.controller.checks import GIT, Checks, Run, broken_by, commit, roles, run_of, verification
 from tests.controller.cluster import LABEL, Json, Namespace, condition, has_completed, rows, spec, states, task
@@ -76,6 +77,7 @@ def test_killed_at_any_moment_no_result_is_needed_twice_and_no_repair_is_lost(
     assert len(whole) == 3, "the first level, after the repair, and the second one"
     assert [delivery_of(job).get("repair") for job in ns.jobs("b")] == [None, 1]
     _assert_never_over(audit, since, ns, made["metadata"]["uid"], 2)
+    _assert_written_first(audit, since, ns)
 
 
 def _moved(checks: Checks, seen: int) -> bool:
@@ -92,6 +94,26 @@ def _assert_never_over(audit: AuditLog, since: int, ns: Namespace, uid: str, mos
         elif happened.kind in ("pod-failed", "pod-succeeded", "pod-gone"):
             running.discard(happened.uid)
         assert len(running) <= most
+
+
+def _assert_written_first(audit: AuditLog, since: int, ns: Namespace) -> None:
+    """A task repairs when the status has its repair, and a Job is removed when the status has its result."""
+    written: Json = {}
+    repairs = removed = 0
+    for event in audit.events(since, ns.name):
+        ref, answer = event["objectRef"], event.get("responseObject") or {}
+        if ref.get("resource") == "parallelprojects" and answer.get("kind") == "ParallelProject":
+            written = (answer.get("status") or {}).get("verification") or written
+        elif ref.get("resource") == "jobs" and event["verb"] == "create" and answer.get("spec"):
+            number = json.loads(answer["spec"]["template"]["metadata"]["annotations"].get(f"{LABEL}/delivery", "{}"))
+            if number.get("repair"):
+                repairs += 1
+                assert written["repairs"][0]["repairs"] == number["repair"]
+        elif ref.get("resource") == "jobs" and event["verb"] == "delete" and "-test-" in ref["name"]:
+            removed += 1
+            assert int(ref["name"].split("-")[-2]) <= written["checks"][0]["runs"]
+    assert repairs == 1
+    assert removed > 1
 
 
 def test_a_task_that_cannot_repair_it_fails_and_may_be_retried(ns: Namespace) -> None:
@@ -129,10 +151,8 @@ def test_a_run_without_a_report_runs_again_and_is_no_failure(ns: Namespace) -> N
     done = checks.wait(has_completed, "the end")
     assert checks.answered == [Run("test", 2, "")]
     assert condition(done, "Verified")["status"] == "True"
-    assert [(run["number"], run["outcome"]) for run in done["status"]["verification"]["runs"]] == [
-        (1, "Broken"),
-        (2, "Passed"),
-    ]
+    runs = read_verification(done["status"]).runs
+    assert [(run.number, run.outcome.value) for run in runs] == [(1, "Broken"), (2, "Passed")]
 
 
 def test_a_project_that_is_stopped_or_deleted_leaves_no_check(ns: Namespace) -> None:
@@ -155,3 +175,18 @@ def test_where_it_cannot_be_verified_it_is_not_accepted(ns: Namespace) -> None:
     ns.create(body)
     refused = ns.wait(lambda p: condition(p, "Accepted")["status"] == "False", "a refusal")
     assert "spec.verification: needs a repository" in condition(refused, "Accepted")["message"]
+
+
+def test_checks_count_for_the_limits_that_projects_share(ns: Namespace, audit: AuditLog) -> None:
+    ns.kubectl("annotate", "namespace", ns.name, f"{LABEL}/max-concurrent-tasks=1")
+    ns.create(spec(task("before", hold=True)), "other")
+    ns.wait_state("before", "Running", name="other")
+    ns.create(verified_spec(checks=verification("one", "two")))
+    ns.wait_state("a", "Pending", "WaitingForCapacity")  # the limit is known
+    since = audit.position()
+    ns.release("before", name="other")
+    checks = Checks(ns, broken_by("b"))
+    done = checks.wait(has_completed, "the end")
+    assert condition(done, "Verified")["status"] == "True"
+    assert {run.check for run in checks.answered} == {"one", "two"}
+    _assert_never_over(audit, since, ns, done["metadata"]["uid"], 1)

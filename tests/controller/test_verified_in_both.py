@@ -71,5 +71,7 @@ def _on_this_machine(folder: Path) -> list[str]:
 def test_both_shells_take_the_same_decisions_in_the_same_order(ns: Namespace, audit: AuditLog, tmp_path: Path) -> None:
     here = _on_this_machine(tmp_path)
     assert here[:4] == ["a1", "b1", "c1", "check1 tip"]
-    assert here[-4:] == ["b2", f"check{len(here) - 5} tip", "d1", f"check{len(here) - 5 + 1} tip"]
+    checks = [each for each in here if each.startswith("check")]
+    assert len(checks) > 4, "it was searched who broke it"
+    assert here[-4:] == ["b2", f"check{len(checks) - 1} tip", "d1", f"check{len(checks)} tip"]
     assert _in_cluster(ns, audit) == here

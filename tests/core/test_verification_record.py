@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from parallelproject.core.report.verification_status import read_verification, render_verification
 from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.packed_lines import pack, unpack
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
 from parallelproject.core.verification.record import PRINTED_BYTES, VerificationRecord
 from parallelproject.core.verification.state import Repair, VerificationState
@@ -142,8 +143,10 @@ def test_many_runs_that_print_much_stay_within_their_bytes(checks: int) -> None:
     record = VerificationRecord().with_ended(runs)
     written = render_verification(record)
     VerificationStatus.model_validate(written)
-    assert sum(len(row.get("printed", "")) for row in written["runs"]) <= PRINTED_BYTES
-    assert sum("work" in row for row in written["runs"]) == 1, "what several have found is written once"
+    rows = [json.loads(line) for line in unpack(written["runs"]).splitlines()]
+    assert sum(len(row.get("printed", "")) for row in rows) <= PRINTED_BYTES
+    assert sum("work" in row for row in rows) == 1, "what several have found is written once"
+    assert len(written["runs"]) < 200_000
     assert read_verification({"verification": written}) == record
     whole = [run for run in record.runs if run.probe is None]
     assert all(run.printed for run in whole), "those on the tip are what people and tasks read"
@@ -158,6 +161,8 @@ def test_what_somebody_else_has_written_is_read_or_counts_as_nothing() -> None:
         assert read_verification({"verification": {**written, key: None}}) == VerificationRecord()
     for row in ({}, {"task": "b"}, {"task": "b", "repairs": -1, "afterAttempt": 1, "check": "x", "run": 1}):
         assert read_verification({"verification": {**written, "repairs": [row]}}) == VerificationRecord()
-    assert read_verification({"verification": {**written, "runs": [{"check": "x"}]}}) == VerificationRecord()
+    for text in (pack('{"check": "x"}\n'), pack("no\n"), [{"check": "x"}]):
+        assert read_verification({"verification": {**written, "runs": text}}) == VerificationRecord()
+    assert read_verification({"verification": {**written, "runs": "no"}}) == record
     assert read_verification({"verification": "no"}) == VerificationRecord()
     assert read_verification({}) == VerificationRecord()

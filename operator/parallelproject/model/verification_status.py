@@ -1,4 +1,7 @@
-"""What the status of a project records of its verification. Texts of runs are compressed, in base85."""
+"""What the status of a project records of its verification.
+
+Its runs are one text: nobody reads them there, and the schema of each field costs bytes of the CRD.
+"""
 
 from typing import Annotated
 
@@ -11,7 +14,6 @@ WORK_BYTES = 4_096
 """Maximum size of what a run has found on the branch."""
 COUNT_MAX = 1_000_000
 """No task has more attempts, and no check more runs."""
-_RUNS_MAX = 5_000
 _CHECKS_MAX = 100
 
 Count = Annotated[int, Field(ge=0, le=COUNT_MAX)]
@@ -37,31 +39,6 @@ class CheckNumber(Model):
     """The check."""
     runs: Count
     """Number of its last run that has ended."""
-
-
-class CheckRunStatus(Model):
-    """A run of a check that has ended, of the work that is verified now or was verified last."""
-
-    check: _Name
-    """The check."""
-    number: Count
-    """Number of the run, of all of this check."""
-    revision: Annotated[str, Field(max_length=64)]
-    """A fingerprint of what was verified."""
-    probe: Annotated[str, Field(max_length=16_384)] | None = None
-    """The part of the work that it ran on, as in 16-without-3: the first 16 commits without the third one. Absent: all of it."""
-    outcome: Annotated[str, Field(max_length=16)]
-    """Passed, Failed, Conflict (git cannot make this part) or Broken (the check did not run)."""
-    base: _Commit | None = None
-    """The commit below the work."""
-    tip: _Commit | None = None
-    """The last commit."""
-    changes: Count | None = None
-    """Number of tasks whose work is between both."""
-    work: Annotated[str, Field(max_length=WORK_BYTES)] | None = None
-    """These tasks and the paths that they changed; with the first run that has found them."""
-    printed: Annotated[str, Field(max_length=8_192)] | None = None
-    """The end of what a failed check printed, and the lines that name what failed."""
 
 
 class RepairStatus(Model):
@@ -110,5 +87,5 @@ class VerificationStatus(Model):
     """Checks that failed and passed on the same commit."""
     checks: Annotated[list[CheckNumber], Field(max_length=_CHECKS_MAX)] = []
     """How often each check ran."""
-    runs: Annotated[list[CheckRunStatus], Field(max_length=_RUNS_MAX)] = []
-    """The runs whose results are needed."""
+    runs: Annotated[str, Field(max_length=500_000)] | None = None
+    """The runs whose results are needed: lines of JSON, compressed by zlib, in base85."""

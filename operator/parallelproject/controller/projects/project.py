@@ -203,7 +203,8 @@ class Project:
         return True
 
     def adopt_end(self) -> None:
-        """Takes over the end that another operator has written: its last request may arrive after our first plan.
+        """Takes over the end and the verification that another operator has written: its last request may arrive after
+        our first plan.
 
         Else we would write the same end again, with a later time.
         """
@@ -211,8 +212,9 @@ class Project:
         if found.completion_time is not None and known.completion_time is not None:
             end = min(found.completion_time, known.completion_time)
             self.ledger = replace(known, completion_time=end, peak=max(found.peak, known.peak))
-        self.record = self.known_record = read_verification(self.status)
-        self._verify()
+        if self.status.get("verification"):
+            self.record = self.known_record = read_verification(self.status)
+            self._verify()
 
     def _compile(self, data: object) -> None:
         self._compiled = self.spec = None

@@ -1,9 +1,11 @@
 """The record of a verification in a status, as it is written and read. Pure."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.core.verification.check_message import packed_work, read_work, work_head
+from parallelproject.core.verification.packed_lines import pack, unpack
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.record import EndedRun, VerificationRecord
 from parallelproject.core.verification.state import VerificationState
@@ -22,8 +24,9 @@ def render_verification(record: VerificationRecord) -> Json:
         "succeeded": state.succeeded,
         "result": {"status": status, "reason": reason, "message": message},
         "checks": [{"name": name, "runs": number} for name, number in record.numbers.items()],
-        "runs": _rows(record),
     }
+    if record.runs:
+        found["runs"] = pack("".join(f"{json.dumps(row)}\n" for row in _rows(record)))
     if state.commit:
         found["commit"] = state.commit
     if state.settled:
@@ -98,10 +101,9 @@ def _read(found: Mapping[str, Any]) -> VerificationRecord:
         "flaky": found.get("flaky") or (),
     }
     numbers = {str(row["name"]): _count(row["runs"]) for row in found.get("checks") or ()}
-    packed = {
-        (row["base"], row["tip"]): str(row["work"]) for row in found.get("runs") or () if row.get("work") is not None
-    }
-    runs = tuple(_read_run(row, packed) for row in found.get("runs") or ())
+    written = [json.loads(line) for line in unpack(found.get("runs") or "").split("\n") if line]
+    packed = {(row["base"], row["tip"]): str(row["work"]) for row in written if row.get("work") is not None}
+    runs = tuple(_read_run(row, packed) for row in written)
     return VerificationRecord(VerificationState.from_json(state), _count(found["observedGeneration"]), numbers, runs)
 
 
