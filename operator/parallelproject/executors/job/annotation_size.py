@@ -6,6 +6,7 @@ only known when an attempt starts (outputs, feedback) gets the space that is lef
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from parallelproject.executors.base.delivery_instruction import BODY_MAX
 from parallelproject.executors.job.pod import Json
@@ -93,5 +94,5 @@ def _bytes(value: object) -> int:
     return len(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
 
 
-def _of_all(annotations: Mapping[object, object]) -> int:
+def _of_all(annotations: Mapping[str, Any]) -> int:
     return sum(len(str(text).encode(errors="replace")) for pair in annotations.items() for text in pair)
