@@ -44,7 +44,7 @@ def note_added(private: Path, workspace: Path, paths: Iterable[str]) -> None:
     info = workspace / ".git" / "info"
     info.mkdir(exist_ok=True)
     with (info / "exclude").open("ab") as exclude:
-        exclude.write("".join(map(_rule, sorted(new))).encode(errors="surrogateescape"))
+        exclude.write("".join(_rule(path) for path in sorted(new) if "\n" not in path).encode(errors="surrogateescape"))
 
 
 def add_files(
