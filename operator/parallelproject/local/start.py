@@ -156,7 +156,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
-                target.begin(spec, directory, say, options.source)
+                target.begin(spec, directory, say, options.source, deliveries.given if deliveries else ())
                 directory.create_for_landing()
             status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
             if options.has_default_deadline(project.spec):

@@ -198,7 +198,7 @@ def test_without_a_repository_they_are_refused(runner: Make, field: str) -> None
 def test_work_that_has_a_secret_of_a_copied_file_does_not_land(runner: Make, checkout: Checkout) -> None:
     text = f"export API_TOKEN='{SECRET}'\nDEBUG=verbose-logging\nKEY=changeme-please\nPASSWORD=short\n"
     (checkout.path / ".env").write_text(text)
-    other = "canary-of-a-folder"
+    other = "canary-of-folder-0815"
     (checkout.path / "conf/deep").mkdir(parents=True)
     (checkout.path / "conf/deep/db.yaml").write_text(f"db:\n  password: '{other}'\n")
     harmless = "echo verbose-logging changeme-please short > work"

@@ -44,16 +44,18 @@ def test_of_a_folder_the_files_with_settings_count(tmp_path: Path) -> None:
     for number, name in enumerate(("a/.env", "a/b/prod.env", "a/.ENV.local", "x.yaml", "aws-credentials")):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(f"TOKEN={VALUE}-{number}\n")
-    (tmp_path / "code.js").write_text("token: something-of-the-code\n")
+    (tmp_path / "x.yml").write_text("primary_key: customer_number\n")
+    (tmp_path / "code.js").write_text("token: something-of-the-code-1\n")
     (tmp_path / "outside").mkdir()
-    (tmp_path / "outside/.env").write_text("TOKEN=of-what-is-behind-a-link\n")
+    (tmp_path / "outside/.env").write_text("TOKEN=of-what-is-behind-a-link-1\n")
     folder = tmp_path / "a"
     (folder / "node_modules").mkdir()
-    (folder / "node_modules/test.yaml").write_text("token: of-a-test-of-a-package")
+    (folder / "node_modules/test.yaml").write_text("token: of-a-test-of-a-package-1")
     (folder / "link").symlink_to(tmp_path / "outside")
     (folder / "link.env").symlink_to(tmp_path / "outside/.env")
     assert sorted(secret_values([folder])) == [f"{VALUE}-{i}" for i in range(3)]
     assert len(secret_values([tmp_path])) == 6, "all but that of the code"
+    assert secret_values([tmp_path / "x.yml"]) == ("customer_number",), "a file that is named is one with secrets"
     assert secret_values([folder / "node_modules"]) == ()
     assert secret_values([tmp_path / "missing", folder / "link"]) == ()
 

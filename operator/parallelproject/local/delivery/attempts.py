@@ -102,6 +102,11 @@ class Deliveries:
         return self._workspace | {"known_failure": known.id if known else None, "reports_failure": True}
 
     @property
+    def given(self) -> list[str]:
+        """Paths of the user's checkout that are copied or linked into workspaces."""
+        return [*self._workspace.get("copied", ()), *self._workspace.get("linked", ())]
+
+    @property
     def out_of_sight(self) -> list[Path]:
         """Folders of the user that a sandbox hides: the checkout, and the repository."""
         repository = self.target.repository

@@ -36,7 +36,7 @@ from parallelproject.local.delivery.setup import was_setting_up
 from parallelproject.local.state.questions import take_question
 from parallelproject.local.workspace.added_files import added
 from parallelproject.local.workspace.copied_secrets import secret_values
-from parallelproject.model.names import ASKING_CODES, ENV_OUTPUTS
+from parallelproject.model.names import ASKING_CODES, ENV_OUTPUTS, RESERVED_OUTPUTS
 from parallelproject.model.problem import listed
 
 STOPPED = 143
@@ -222,9 +222,13 @@ class LandingAttempt:
         return replace(delivery, policy=policy, known_secrets=secrets)
 
     def _make_outputs(self) -> None:
-        """Empty, as a new pod finds them."""
+        """Empty, as a new pod finds them; for a repair with the outputs of the work that it repairs."""
         folder = Path(self._environment[ENV_OUTPUTS])
-        _remove(folder)
+        if self._delivery.repair and not folder.is_symlink():
+            for name in RESERVED_OUTPUTS:  # what the attempt before has said
+                _remove(folder / name)
+        else:
+            _remove(folder)
         folder.mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:

@@ -13,6 +13,7 @@ import subprocess
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
+from parallelproject.git.plumbing.plain_file import is_plain_folder
 from parallelproject.whole_file import write_whole
 
 _NOTE = "added.json"
@@ -42,9 +43,11 @@ def note_added(private: Path, workspace: Path, paths: Iterable[str]) -> None:
         return
     write_whole(private / _NOTE, json.dumps(sorted(added(private) | new)))
     info = workspace / ".git" / "info"
+    if not is_plain_folder(info.parent):  # setup has removed it
+        return
     info.mkdir(exist_ok=True)
     with (info / "exclude").open("ab") as exclude:
-        exclude.write("".join(map(_rule, sorted(new))).encode(errors="surrogateescape"))
+        exclude.write("".join(_rule(path) for path in sorted(new) if "\n" not in path).encode(errors="surrogateescape"))
 
 
 def add_files(

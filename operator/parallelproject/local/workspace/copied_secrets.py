@@ -28,13 +28,22 @@ _LINE = re.compile(
     r"""^[ \t]*(?:export[ \t]+)?["']?([A-Za-z_][A-Za-z0-9_.-]*)["']?[ \t]*[=:][ \t]*["']?([^\s"'#]+)""", re.MULTILINE
 )
 _SECRET = re.compile(r"key(?!word|board)|token|secret|passw|pwd|credential|private|auth(?!or)", re.IGNORECASE)
+_DIGIT = re.compile(r"[0-9]")
 _PLACEHOLDER = re.compile(r"^[$<{]|example|change.?me|dummy|placeholder|your.?|localhost|x{4}", re.IGNORECASE)
 
 
 def secret_values(paths: Iterable[Path]) -> tuple[str, ...]:
-    """The secret values in files of variables (``NAME=value``, ``name: value``), also in folders of such files."""
-    found = (value for path in paths for file in _files(path) for value in _values(_text(file)))
-    return tuple(dict.fromkeys(found))
+    """The secret values in files of variables (``NAME=value``, ``name: value``), also in folders of such files.
+
+    A file that is named is one with secrets. In a folder may be any settings, so there a value needs a digit: in
+    ``primary_key: customer_number`` is a word of the project.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        for file in _files(path):
+            values = _values(_text(file))
+            found |= dict.fromkeys(value for value in values if file == path or _DIGIT.search(value))
+    return tuple(found)
 
 
 def _files(path: Path) -> Iterator[Path]:
