@@ -1,16 +1,20 @@
 """Receivers of notifications that hang, answer nonsense or cannot be called: each is an error with its fix, in time."""
 
+import json
 import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.agent_usage import AgentUsage
+from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.clock import Clock
@@ -199,3 +203,23 @@ def test_a_key_that_is_no_text_signs(monkeypatch: pytest.MonkeyPatch) -> None:
     with server(talk) as url:
         assert post(Webhook(url=url, secret_env="HOOK_KEY"), b"{}", "Done", "1", threading.Event()) == ""
     assert got
+
+
+def test_a_run_that_ends_since_its_budget_is_used_up_has_failed(tmp_path: Path) -> None:
+    notify = {"command": ["sh", "-c", f"cat >> {tmp_path}/got"]}
+    fields = {"tasks": [{"id": "a"}], "budgets": [{"unit": "usd", "limit": "1"}], "notify": notify}
+    spec = parse_spec(fields)
+    graph = compile_graph(spec)
+    board = Board("demo", graph, spec, Clock(), 0.0)
+    spent = Attempt(1, Phase.FAILED, started=1.0, ended=2.0, reason="ExitCode", usage=AgentUsage(usd=Decimal(2)))
+    for _ in range(2):  # the second session has nothing to add
+        board.update(plan(graph, spec, Ledger(), {"a": [spent]}, 1000.0))
+        assert spec.notify
+        found = Notifier(spec.notify, tmp_path, "run")
+        found.take(board, ())
+        found.close()
+    said = json.loads((tmp_path / "got").read_text())
+    assert (said["event"], said["commands"]) == ("Failed", ["pproj why demo"])
+    assert said["message"].startswith(
+        "demo: 0 of 1 tasks succeeded; the budget of $1.00 is used up: $2.00 spent; a larger"
+    )
