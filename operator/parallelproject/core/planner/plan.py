@@ -103,7 +103,7 @@ class Plan:
     hooks: Sequence[HookOccasion]
     """The hooks to start, each in a slot of its own, in the order in which they should start."""
     open_hooks: frozenset[str]
-    """The names of the hooks that run or are due, also those to start, and those that a stopped project does not run."""
+    """The names of the hooks that run or are due, also those to start and those that a stopped project does not run."""
     acting: Mapping[str | None, str]
     """By role, the fallback that runs its tasks for now."""
     wake_at: float | None

@@ -41,7 +41,9 @@ def untracked(delivery: Delivery, place: Place) -> list[str]:
         plain = split(_run(store, "ls-files", *options, config=config))
         ignored = sorted(split(_run(store, "ls-files", *options, "--ignored", "--directory", config=config)))
     # git also lists the folders on the way to an ignored file, if they have no other ones.
-    outermost = [path for path, after in pairwise([*ignored, ""]) if not (path.endswith("/") and after.startswith(path))]
+    outermost = [
+        path for path, after in pairwise([*ignored, ""]) if not (path.endswith("/") and after.startswith(path))
+    ]
     return sorted(path.rstrip("/") for path in (*plain, *outermost))
 
 
