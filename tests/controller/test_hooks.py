@@ -107,7 +107,7 @@ def test_a_failure_stops_the_project_where_that_is_asked_for_and_another_spec_ru
     assert condition(done, "Succeeded")["reason"] == "HookFailed"
     assert rows(done)["a"]["reason"] == "HookFailed"
     assert rows(done)["long"].get("failures", 0) == 0
-    assert "a hook failed that stops the project" in ns.why("a")
+    assert "a hook failed before it started, which stops the project" in ns.why("a")
     ns.patch({"parallelism": 3})
     ns.release("long")
     done = ns.wait_end()

@@ -24,6 +24,10 @@ KEY = WorkKey.of_hook("before-group-x-4b68ab38", 2)
 GIT = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "shop-git"}, "branch": "work/x"}
 
 
+CHAIN = [{"id": f"t{i}", "dependencies": [f"t{i - 1}"] if i else []} for i in range(501)]
+BY_LEVEL = {"beforeLevel": {"command": ["x"]}, "afterLevel": {"command": ["x"]}}
+
+
 def spec(*, git: Json | None = GIT, **fields: Any) -> Spec:
     container: Json = {
         "name": "agent", "image": "tools:1", "command": ["agent"], "args": ["-v"],
@@ -112,15 +116,15 @@ def test_a_checkout_that_fails_is_the_reason_of_its_failure() -> None:
     [
         ({"defaults": {}, "tasks": [{"id": "a", "role": "coder"}], "hooks": {"beforeLevel": {"command": ["x"]}}},
          "spec.hooks.beforeLevel.role: is missing, and the spec has several roles"),
-        ({"tasks": [{"id": f"t{i}"} for i in range(501)],
-          "hooks": {"beforeLevel": {"command": ["x"]}, "afterLevel": {"command": ["x"]}}},
-         "spec.hooks: may run 1,002 times, for 501 levels and 0 groups; the maximum is 1,000"),
+        ({"tasks": CHAIN, "hooks": BY_LEVEL},
+         "spec.hooks: run 1,002 times, for 501 levels and 0 groups; the maximum is 1,000"),
     ],
 )  # fmt: skip
 def test_what_cannot_run_in_a_cluster_is_refused(fields: Json, problem: str) -> None:
     (found,) = check_for_cluster(spec(**fields))
     assert str(found).startswith(problem)
     assert check_for_cluster(spec()) == []
+    assert check_for_cluster(spec(tasks=[{"id": task["id"]} for task in CHAIN], hooks=BY_LEVEL)) == [], "of one level"
 
 
 def test_workflows_have_no_hooks() -> None:

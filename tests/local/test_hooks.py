@@ -1,6 +1,7 @@
 """Hooks of a local run: real processes, with and without a repository, over interruptions and kills."""
 
 import json
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -198,6 +199,26 @@ def test_a_hook_is_stopped_at_its_deadline(runner: Make) -> None:
     assert "hook beforeLevel of L0 failed (DeadlineExceeded" in output or "took too long" in output
     assert run.journal() == ["a"]
     assert status(run)["hooks"][0]["reason"] == "DeadlineExceeded"
+
+
+@pytest.mark.parametrize("lands", [False, True])
+def test_a_hook_runs_in_the_sandbox_and_so_does_the_setup_of_its_workspace(
+    runner: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lands: bool
+) -> None:
+    """What the sandbox keeps out is tested in workspace/test_sandbox.py: this one only says that it is there."""
+    program = tmp_path / "bin/bwrap"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\nuntil [ "$1" = -- ]; do shift; done; shift; IN_SANDBOX=yes exec "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    spec: dict[str, Any] = {"tasks": tasks("a"), "hooks": {"beforeLevel": hook('echo "hook $IN_SANDBOX" >> $JOURNAL')}}
+    options: dict[str, Any] = {"sandbox": True}
+    if lands:
+        options["repository"] = Checkout(tmp_path).path
+        spec["workspace"] = {"setup": ["/bin/sh", "-c", 'echo "setup $IN_SANDBOX" >> $JOURNAL']}
+    run = runner(spec, "echo x > x", options=options)
+    run.run()
+    assert set(run.journal()) == ({"setup yes", "hook yes"} if lands else {"hook yes"})
 
 
 def test_a_hook_has_the_environment_of_its_role(runner: Make) -> None:

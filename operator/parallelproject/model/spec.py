@@ -359,7 +359,7 @@ class Hooks(Model):
     """After the last task of a group."""
 
     def of(self, kind: HookKind) -> Hook | None:
-        """The hook of a kind; None if that is not set."""
+        """The hook of a kind, if the spec has one."""
         found: Hook | None = getattr(self, _HOOK_FIELDS[kind])
         return found
 

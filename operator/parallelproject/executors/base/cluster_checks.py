@@ -3,9 +3,10 @@
 import json
 from collections.abc import Iterator
 
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.graph.groups import tasks_by_group
 from parallelproject.executors.base.inherited_metadata import is_ours
-from parallelproject.model.problem import Problem, quoted
+from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import ExecutorKind, HookKind, Sandbox, Spec
 from parallelproject.model.status import HOOK_RUNS_MAX
 
@@ -63,10 +64,16 @@ def too_many_hooks(spec: Spec) -> Iterator[Problem]:
         return
     kinds = [kind for kind in HookKind if spec.hooks.of(kind)]
     of_groups = sum(kind in (HookKind.BEFORE_GROUP, HookKind.AFTER_GROUP) for kind in kinds)
-    groups, most = len(tasks_by_group(spec.tasks)), len(spec.tasks)  # no spec has more levels than tasks
-    count = of_groups * groups + (len(kinds) - of_groups) * most
+    if len(kinds) * len(spec.tasks) <= HOOK_RUNS_MAX:  # there are not more levels or groups than tasks
+        return
+    try:
+        levels = len(compile_graph(spec).levels)
+    except ProblemsError:  # which are reported anyway
+        return
+    groups = len(tasks_by_group(spec.tasks))
+    count = of_groups * groups + (len(kinds) - of_groups) * levels
     if count > HOOK_RUNS_MAX:
-        found = f"may run {count:,} times, for {most:,} levels and {groups:,} groups; the maximum is {HOOK_RUNS_MAX:,}"
+        found = f"run {count:,} times, for {levels:,} levels and {groups:,} groups; the maximum is {HOOK_RUNS_MAX:,}"
         yield Problem("spec.hooks", found, "remove some of them, or use pproj run")
 
 

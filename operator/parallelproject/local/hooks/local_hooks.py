@@ -144,10 +144,10 @@ class LocalHooks:
         own = hook_environment(self._project, self._spec, launch) | {names.ENV_WORKSPACE: str(workspace)}
         own |= workspaces.environment(str(workspace), str(self._directory.path), os.environ)
         argv, environment = self._resolve(launch.occasion.kind, own)
-        argv = [*self._in_sandbox(own), *argv]
+        sandbox = self._in_sandbox(own)
         order = Order(
             key=key,
-            argv=argv,
+            argv=[*sandbox, *argv],
             env=environment,
             cwd=str(workspace),
             log=self._directory.hook_log(step, number),
@@ -162,7 +162,7 @@ class LocalHooks:
             "state": str(self._directory.path),
             "delivery": self._deliveries.common | {"task": "hook"},
             "workspace": self._deliveries.workspace_settings,
-            "sandbox": [],  # the arguments have it
+            "sandbox": sandbox,  # also of the setup
             "argv": argv,
             "grace": self._grace,
             "path": os.environ.get("PATH", os.defpath),

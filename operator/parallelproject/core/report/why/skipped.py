@@ -32,7 +32,7 @@ def skipped(view: View, i: int) -> Why:
         return of_task(view, i, f"the project was stopped {turn}", fix="retry")
     if view.row(i).reason == Reason.HOOK_FAILED:
         found = view.condition(ConditionType.HOOKS_SUCCEEDED).message
-        answer = f"a hook failed that stops the project {turn}"
+        answer = f"a hook failed {turn}, which stops the project"
         return of_task(view, i, f"{answer}: {found}" if found else answer)
     if view.condition(ConditionType.COMPLETED).reason == Reason.DEADLINE_EXCEEDED:
         limit = view.spec.active_deadline_seconds or 0
