@@ -69,6 +69,8 @@ class Chaos:
     """Share of the attempts that end with a question to a person."""
     person: int = 0
     """Most seconds until a person has approved or answered what a plan waits for."""
+    rejecting: float = 0.0
+    """Share of the attempts at gates that reject the work, of those that end well."""
     spends: int = 0
     """Most cents that an attempt spends."""
     restarts: tuple[int, ...] = ()
@@ -94,6 +96,9 @@ class Work:
     """What it puts out if it succeeds."""
     cents: int = 0
     """What it spends, known at its end."""
+    step: str = ""
+    is_gate: bool = False
+    is_last: bool = True
 
     @property
     def says_usage(self) -> bool:
@@ -115,6 +120,7 @@ class Work:
             name,
             usage=AgentUsage(usd=Decimal(self.cents) / 100) if self.says_usage else None,
             outputs=self.outputs if self.phase is Phase.SUCCEEDED else (),
+            step=self.step,
         )
 
 
@@ -315,9 +321,18 @@ class _World:
                 asked=max((w.key.number for w in ended), default=0) if ended and self.is_open(ended) else 0,
             )
         )
-        self.works[key] = Work(key)
+        self.works[key] = self.work(planned, key)
         self.in_flight[key] = None
         self.soon(lambda: self.begin(key))
+
+    def work(self, planned: Planned, key: Key) -> Work:
+        task, snapshot = planned.graph.index[key.task], planned.plan.ledger.snapshot
+        steps = planned.graph.steps_of(task)
+        if snapshot is None or not steps:
+            return Work(key)
+        found = snapshot.standing(task)
+        gates = {step.name for step in steps if step.is_gate}
+        return Work(key, step=found.next or "", is_gate=found.next in gates, is_last=found.is_last)
 
     def is_question(self, work: Work) -> bool:
         """Whether an attempt has ended with a question, of those that count as no failure."""
@@ -428,10 +443,19 @@ class _World:
         if fails and reason < 0.5:  # its slot is free before it is known how it ended
             self.changed(work)
         work.ended = self.now
-        work.phase = Phase.FAILED if fails else Phase.SUCCEEDED
+        work.phase = Phase.FAILED if fails else self.verdict(work)
         work.reason = ("InvalidPodTemplate" if reason < 0.05 else "ExitCode") if fails else None
         work.reason = Reason.NEEDS_INPUT.value if asks else work.reason
         self.changed(work)
+
+    def verdict(self, work: Work) -> Phase:
+        """How an attempt ends well."""
+        fate = Random(f"{self.seed}/{work.key.task}/{work.key.number}/verdict").random()
+        if work.is_gate and fate < self.chaos.rejecting:
+            return Phase.REJECTED
+        if work.is_last:
+            return Phase.SUCCEEDED
+        return Phase.PASSED if work.is_gate else Phase.HELD
 
     def stop(self, key: Key) -> None:
         work = self.works[key]

@@ -38,6 +38,17 @@ Change only these files, by paths or globs of the repository:
 Use these skills that you have: {{ skills | join(", ") }}.
 
 {% endif %}
+{% if step and step.hasWork %}
+## Step {{ step.name or "of the task itself" }}, round {{ step.round }}
+{% if step.gate %}
+The work of this task is done. Judge it; you do not do the task. The work is the last commit of the current folder:
+`git show HEAD` has all of it.
+{% else %}
+The work of this task so far is the last commit of the current folder: `git show HEAD` has all of it. What you change is
+added to it.
+{% endif %}
+
+{% endif %}
 {% if dependencies %}
 ## Done before this task
 {% for dependency in dependencies %}
@@ -58,13 +69,22 @@ This is attempt {{ attempt }}. The attempt before has left this:
 
 {% endif %}
 ## How to end
+{% if step and step.gate %}
+- Change nothing in the current folder: what a gate changes is discarded.
+- If the work is good as it is, end without a file.
+- If it is not, write what has to change to the file `$PPROJ_OUTPUTS/rejected.md` ({{ outputs }}/rejected.md). Who did
+  the work reads that text, does it again, and you judge it again.
+{% else %}
 - Work in the current folder, a checkout of the project. Do not commit, push or switch branches: what you leave in the
   files is taken as one commit.
+{% endif %}
 {% if ports %}
 - Other tasks run on this machine at the same time. Servers that you start must listen on one of these ports:
   {{ ports | join(", ") }}.
 {% endif %}
+{% if not (step and step.gate) %}
 - If nothing is to be done, write the reason to the file `$PPROJ_OUTPUTS/no-change` ({{ outputs }}/no-change).
+{% endif %}
 - If you cannot continue without an answer of a person, write the question to `$PPROJ_OUTPUTS/needs-input.md` and stop.
   The answer is in the prompt of the next attempt.
 """
@@ -76,8 +96,16 @@ This is attempt {{ attempt }}. The attempt before has left this:
 {{ feedback }}
 
 ## How to continue
+{% if step and step.gate %}
+- The current folder is a new workspace, {{ workspace }}. The work as it is now is its last commit: `git show HEAD`.
+  Judge it again, as before.
+{% elif step and step.hasWork %}
+- The current folder is a new workspace, {{ workspace }}. It has the changes that you made before as its last commit. Do
+  the work here.
+{% else %}
 - The current folder is a new workspace, {{ workspace }}. It does not have the changes that you made before, except
   those that have landed. Do the work here.
+{% endif %}
 {% if ports %}
 - The ports for servers are now {{ ports | join(", ") }}.
 {% endif %}
@@ -113,6 +141,8 @@ class Prompt:
     """Names of the skills that the role is to use."""
     ports: Sequence[int] = ()
     """The ports of the attempt."""
+    step: Mapping[str, Any] = field(default_factory=dict)
+    """As in the task file, where the task has steps: name, gate, round, hasWork."""
     workspace: str = ""
     """Where the attempt works; only for ``RESUMED``."""
 
@@ -164,6 +194,7 @@ def prompt_of(
         instructions=document.get("instructions", ""),
         skills=document.get("skills", ()),
         ports=document.get("ports", ()),
+        step=document.get("step", {}),
         workspace=resumed_in or "",
     )
     return render(prompt, RESUMED if resumed_in else template)

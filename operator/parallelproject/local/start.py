@@ -305,7 +305,7 @@ def _agents(
     from parallelproject.local.agents.ends import AgentEnds  # here, because few runs need it
 
     return AgentEnds(
-        lambda task, fallback: _call(what, graph, task, fallback),
+        lambda task, step, fallback: _call(what, graph, task, step, fallback),
         directory,
         are_judged_before=deliveries is not None,
     )
@@ -358,9 +358,9 @@ def _hooks(
 
 
 def _call(
-    what: Mapping[str | None, Command], graph: CompiledGraph, task: str, fallback: str | None
+    what: Mapping[str | None, Command], graph: CompiledGraph, task: str, step: str, fallback: str | None
 ) -> AgentCall | None:
-    role = fallback or (graph.role[graph.index[task]] if task in graph.index else None)
+    role = fallback or (graph.role_at(graph.index[task], step) if task in graph.index else None)
     return what[role].agent if role in what else None
 
 

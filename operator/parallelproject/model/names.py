@@ -77,6 +77,8 @@ ENV_LEVEL = "PPROJ_LEVEL"
 ENV_ROLE = "PPROJ_ROLE"
 ENV_HOOK = "PPROJ_HOOK"
 ENV_GROUP = "PPROJ_GROUP"
+ENV_STEP = "PPROJ_STEP"
+ENV_ROUND = "PPROJ_ROUND"
 ENV_TASK_FILE = "PPROJ_TASK_FILE"
 ENV_WORKSPACE = "PPROJ_WORKSPACE"
 ENV_OUTPUTS = "PPROJ_OUTPUTS"
@@ -89,10 +91,10 @@ ENV_PORT = "PPROJ_PORT"
 
 UNIT_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$"
 """The name of a unit of budgets, such as usd."""
-NO_CHANGE, NEEDS_INPUT, USAGE = "no-change", "needs-input.md", "usage.json"
+NO_CHANGE, NEEDS_INPUT, USAGE, REJECTED = "no-change", "needs-input.md", "usage.json", "rejected.md"
 """Files in PPROJ_OUTPUTS that say something to us: why an attempt changed nothing, what it asks a person, and what it has
-used. They are no outputs."""
-RESERVED_OUTPUTS = frozenset({NO_CHANGE, NEEDS_INPUT, USAGE})
+used, and why a gate rejects the work. They are no outputs."""
+RESERVED_OUTPUTS = frozenset({NO_CHANGE, NEEDS_INPUT, USAGE, REJECTED})
 
 EX_TEMPFAIL = 75
 """Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it is a deferral, and costs

@@ -21,6 +21,8 @@ MAX_TASKS = 2000
 """Maximum number of tasks of a project in a cluster: spec and status must fit into one object (etcd: 1.5 MB)."""
 MAX_TASKS_HERE = 20_000
 """Maximum number of tasks of a project that is planned or run on one machine."""
+STEPS_MAX = 20
+"""Maximum number of steps of a spec."""
 ANSWERS_MAX, ANSWER_MAX = 1000, 16_384
 """Maximum number of answers in a spec, and of characters of one."""
 
@@ -372,6 +374,25 @@ _HOOK_FIELDS = {
 }
 
 
+class SpecStep(Model):
+    """A step that tasks go through after their own work, before that lands."""
+
+    name: RoleName
+    """Its name; unique in the project."""
+    role: RoleName | None = None
+    """Role that runs it: its agent or its command, and its limit of running tasks."""
+    command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=100)] = []
+    """The command and its arguments, in place of that of the role. It runs in a checkout with the work of the task."""
+    gate: StrictBool = False
+    """Whether it judges the work: exit code 0 accepts it, any other one rejects it, and so does a file
+    PPROJ_OUTPUTS/rejected.md. What a gate changes is discarded. What any other step changes becomes part of the work."""
+    max_rounds: Annotated[int, Field(strict=True, ge=0, le=20)] = 2
+    """With gate: how often it may reject the work of a task. Each time the step before it that is no gate does the work
+    again, with the report of the gate; after that the task has failed, with reason GateFailed."""
+    deadline_seconds: Seconds | None = None
+    """Maximum time of one attempt at it, in seconds; by default that of the task."""
+
+
 class NoChange(StrEnum):
     """What an attempt of an agent is that changed nothing and did not say why."""
 
@@ -549,6 +570,8 @@ class Task(Model):
     when: Annotated[list[When], Field(max_length=CONDITIONS_MAX)] = []
     """Conditions that must all hold once its dependencies have ended; else it is skipped with reason ConditionFalse, and
     what depends on it runs without it."""
+    steps: Annotated[list[RoleName] | None, Field(max_length=STEPS_MAX)] = None
+    """Names of the steps of spec.steps that it goes through, in the order of these; by default all of them, with [] none."""
     approval: StrictBool = False
     """Whether a person has to approve it before it starts, with pproj approve. Until then it holds no slot and no
     files."""
@@ -590,6 +613,9 @@ class Retry(Model):
     forgive_deferrals: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Number of its attempts that were deferred, from the first on, after which nothing waits any more: neither the task
     nor others of the limit that it met."""
+    forgive_rejections: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Number of the times that gates have rejected its work, from the first on, that no longer count. In a local run
+    only."""
     rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Its attempts up to this number no longer count, whatever their result: the task runs again from the start. Not
     with spec.git."""
@@ -666,6 +692,9 @@ class Spec(Model):
     """Where the tasks' work lands; without it tasks run without a repository."""
     workspace: Workspace = Workspace()
     """The checkout in which a task works."""
+    steps: Annotated[list[SpecStep], Field(max_length=STEPS_MAX)] = []
+    """What each task goes through after its own work, in this order, before it lands as one commit. In a local run with
+    git only."""
     verification: Verification | None = None
     """Checks of what has landed together, after each level. With git, on one shared branch."""
     hooks: Hooks | None = None

@@ -145,7 +145,7 @@ class Reason(StrEnum):
     EXHAUSTED = "Exhausted"
     TRANSIENT = "Transient"
     GATE_FAILED = "GateFailed"
-    """Its command succeeded, and the check that must pass before its work lands did not."""
+    """The check that must pass before its work lands did not, or a gate rejected it too often."""
     VERIFICATION_FAILED = "VerificationFailed"
     """Its work has landed and breaks a check, and it may not be repaired again."""
 
@@ -308,6 +308,10 @@ class TaskStatus(Model):
     """What it asked."""
     fallback: Annotated[str, Field(max_length=63)] | None = None
     """The role that ran the last attempt in place of its own."""
+    step: Annotated[str, Field(max_length=63)] | None = None
+    """The step that its last attempt was at, if that was not its own work. In a local run only, as steps."""
+    steps: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=1000)] | None = None
+    """How its attempts at steps ended, as STEP:ATTEMPT:END:FAILURES. The end is Held, Passed, Rejected or Conflict."""
     commit: Annotated[str | None, Field(max_length=64)] = None
     """The commit of its work on the branch."""
     undeclared: Count | None = None

@@ -32,8 +32,8 @@ class Work(NamedTuple):
 
     @property
     def is_task(self) -> bool:
-        """Whether it is a task itself: what the planner decides on."""
-        return self.kind is WorkKind.TASK and not self.step
+        """Whether it is a task, or one of its steps: what the planner decides on."""
+        return self.kind is WorkKind.TASK
 
     def __str__(self) -> str:
         """As logs and Events name it: the task, or the kind where it belongs to none."""
@@ -50,9 +50,9 @@ class WorkKey(NamedTuple):
     """Number of the attempt, from 1."""
 
     @classmethod
-    def of_task(cls, task: str, attempt: int) -> Self:
-        """An attempt at a task."""
-        return cls(WorkKind.TASK, task, "", attempt)
+    def of_task(cls, task: str, attempt: int, step: str = "") -> Self:
+        """An attempt at a task; its attempts at steps are counted with those at its own work."""
+        return cls(WorkKind.TASK, task, step, attempt)
 
     @classmethod
     def of_publishing(cls, attempt: int) -> Self:
@@ -86,8 +86,8 @@ class WorkKey(NamedTuple):
 
     @property
     def is_task(self) -> bool:
-        """Whether it is an attempt at a task itself: what the planner decides on."""
-        return self.kind is WorkKind.TASK and not self.step
+        """Whether it is an attempt at a task, or at one of its steps: what the planner decides on."""
+        return self.kind is WorkKind.TASK
 
     def __str__(self) -> str:
         """As logs name it."""

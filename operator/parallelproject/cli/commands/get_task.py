@@ -10,6 +10,7 @@ from parallelproject.cli.output import terminal
 from parallelproject.cli.output.program import typed
 from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.status import read_row
+from parallelproject.core.report.step_words import ends_shown
 from parallelproject.core.times import duration
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import listed
@@ -72,6 +73,8 @@ def _fields(project: Json, spec: Json, row: Json) -> Iterator[tuple[str, str]]:
         counted = ("failures", "conflicts", "deferrals", "questions")
         parts = [f"{row[key]} {key if row[key] > 1 else key[:-1]}" for key in counted if row.get(key)]
         yield "Attempts", f"{row['attempts']}" + (f" ({', '.join(parts)})" if parts else "")
+    for end in ends_shown(read_row(row)) if row else ():
+        yield "Step", end
     if row.get("startTime"):
         took = read_row(row).took
         yield "Started", row["startTime"] + (f", took {duration(took)}" if took is not None else "")

@@ -84,7 +84,7 @@ def rerun_patch(project: Json, affected: Sequence[str]) -> Json:
     """A merge patch by which no attempt of these tasks so far counts; a stopped project continues."""
     attempts = {row["id"]: int(row.get("attempts") or 0) for row in rows(project)}
     entries: dict[str, Json] = {
-        task: {"rerunAfter": attempts[task], "forgive": 0, "forgiveConflicts": 0, "id": task}
+        task: {"rerunAfter": attempts[task], "forgive": 0, "forgiveConflicts": 0, "forgiveRejections": 0, "id": task}
         for task in affected
         if attempts.get(task)
     }

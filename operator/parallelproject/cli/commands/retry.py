@@ -67,8 +67,10 @@ async def run(
 def _entry(row: Mapping[str, Any]) -> Json:
     """The entry of spec.retries that forgives what a failed task has behind it."""
     conflicts = int(row.get("conflicts") or 0)
-    forgive = int(row.get("failures") or 0) or (0 if conflicts else 1)
-    return {"id": row["id"], "forgive": forgive} | ({"forgiveConflicts": conflicts} if conflicts else {})
+    rejections = read_row(row).rejections
+    forgive = int(row.get("failures") or 0) or (0 if conflicts or rejections else 1)
+    others = {"forgiveConflicts": conflicts, "forgiveRejections": rejections}
+    return {"id": row["id"], "forgive": forgive} | {field: count for field, count in others.items() if count}
 
 
 def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:

@@ -15,6 +15,8 @@ from parallelproject.core.graph.conditions import NO_CONDITIONS, Conditions, che
 from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.file_overlap import Conflict, FileLocks, conflicts, lock_files, normalise
 from parallelproject.core.graph.groups import tasks_by_group
+from parallelproject.core.graph.steps import check_steps, steps_by_task
+from parallelproject.core.steps.step import OWN, TaskStep
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import HookKind, Scheduling, Spec, Task
@@ -83,10 +85,24 @@ class CompiledGraph:
     """The tasks that a person has to approve before they start, and nobody has."""
     answered: frozenset[tuple[int, int]] = frozenset()
     """Tasks and numbers of their attempts whose questions a person has answered."""
+    steps: tuple[tuple[TaskStep, ...], ...] = ()
+    """Its steps after its own work; empty if no task has any."""
+    forgiven_rejections: dict[int, int] = field(default_factory=dict)
+    """Rejections by gates that no longer count, for the few tasks that have any."""
     conditions: Conditions = NO_CONDITIONS
     """What decides on tasks beyond that their dependencies have succeeded."""
     groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """By name, the tasks of each group, in spec order."""
+
+    def steps_of(self, task: int) -> tuple[TaskStep, ...]:
+        """The steps of a task after its own work."""
+        return self.steps[task] if self.steps else ()
+
+    def role_at(self, task: int, step: str) -> str | None:
+        """The role that runs a step of a task; None: only its command does."""
+        if step == OWN:
+            return self.role[task]
+        return next((known.role for known in self.steps_of(task) if known.name == step), None)
 
     def with_repairs(self, floors: Mapping[str, int], condemned: Iterable[str]) -> "CompiledGraph":
         """The graph in which tasks run again to repair what they have landed.
@@ -121,6 +137,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         + _check_parameters(tasks)
         + _check_git(spec)
         + _check_hooks(spec)
+        + check_steps(spec)
     )
     files = _normalise_files(tasks, problems)
     children: list[list[int]] = [[] for _ in tasks]
@@ -172,6 +189,8 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         skipped=skipped_by(spec, index),
         unapproved=unapproved_by(spec, index),
         answered=answered_by(spec, index),
+        steps=steps_by_task(spec) if spec.steps else (),
+        forgiven_rejections=forgiven_rejections_by(spec, index),
         conditions=compile_conditions(tasks, index, parents, children, level),
         groups=tasks_by_group(tasks),
     )
@@ -185,6 +204,15 @@ def forgiven_by(spec: Spec, index: Mapping[str, int]) -> tuple[dict[int, int], d
         {task: retry.forgive_conflicts for task, retry in known if retry.forgive_conflicts},
         {task: retry.forgive_deferrals for task, retry in known if retry.forgive_deferrals},
     )
+
+
+def forgiven_rejections_by(spec: Spec, index: Mapping[str, int]) -> dict[int, int]:
+    """The same for rejections by gates."""
+    return {
+        index[retry.id]: retry.forgive_rejections
+        for retry in spec.retries
+        if retry.id in index and retry.forgive_rejections
+    }
 
 
 def skipped_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
+from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict
 from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.status import Reason, TaskState
 
@@ -38,6 +39,12 @@ class Phase(Enum):
     """It exists, and is not known to have ended."""
     SUCCEEDED = auto()
     FAILED = auto()
+    HELD = auto()
+    """It has made work that is kept for the next step of its task."""
+    PASSED = auto()
+    """It was a gate of its task, and has accepted the work."""
+    REJECTED = auto()
+    """It was a gate of its task, and has rejected the work: not a failure of the attempt."""
     STOPPED = auto()
     """Ended because the operator stopped it: not a failure of the task."""
     REFUSED = auto()
@@ -109,6 +116,8 @@ class Attempt(NamedTuple):
     """What its coding agent used, if one made it and says so."""
     question: str = ""
     """What it asks a person, if it failed with NeedsInput."""
+    step: str = OWN
+    """The step of the task that it is at; ``OWN`` is the task's own work."""
 
     @property
     def is_suspended(self) -> bool:
@@ -166,6 +175,28 @@ class Record(NamedTuple):
     """What the coding agents of all its attempts used, as far as they say so."""
     inquiry: Inquiry = NO_INQUIRY
     """What it has asked people."""
+    step: str = OWN
+    """The step that the last attempt was at."""
+    steps: tuple[StepEnd, ...] = ()
+    """How its attempts have ended by which it moved on to another step, in their order."""
+
+    def failures_that_count(self, forgiven: int) -> int:
+        """Its failures without those that are forgiven, and without those of steps that are over.
+
+        Args:
+            forgiven: Number of its failures, from the first on, that no longer count.
+        """
+        return self.failures - max(forgiven, self.steps[-1].failures if self.steps else 0)
+
+    @property
+    def rejections(self) -> int:
+        """How often gates have rejected its work."""
+        return sum(end.verdict is StepVerdict.REJECTED for end in self.steps)
+
+    @property
+    def is_midway(self) -> bool:
+        """Whether work of it is held, or was rejected, so that further steps follow."""
+        return bool(self.steps) and self.state is not TaskState.SUCCEEDED
 
     @property
     def is_deferred(self) -> bool:
@@ -194,6 +225,11 @@ _new_tuple = tuple.__new__
 """Makes a named tuple of all its fields in a fifth of the time."""
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
 _CONFLICT, _ASKS = Reason.CONFLICT, Reason.NEEDS_INPUT
+_VERDICTS = {
+    Phase.HELD: StepVerdict.HELD,
+    Phase.PASSED: StepVerdict.PASSED,
+    Phase.REJECTED: StepVerdict.REJECTED,
+}
 _ACTIVE, _WELL, _STOPPED, _LOST = Phase.ACTIVE, Phase.SUCCEEDED, Phase.STOPPED, Phase.LOST
 NOT_CREATED = frozenset({Phase.LAUNCHING, Phase.REFUSED})
 """Attempts that are not known to exist: they are not recorded."""
@@ -209,15 +245,15 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
         A record in state PENDING (nothing runs), RUNNING or SUCCEEDED.
     """
     if record is NEW and len(attempts) == 1:  # a fast path for the most frequent case after a restart
-        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs, fallback, used, _ = attempts[0]
+        found, phase, _, _, began, end, _, _, name, _, commit, notes, _, _, outputs, fallback, used, _, at = attempts[0]
         if phase is _WELL and found == 1:
             return _new_tuple(Record, (
                 _SUCCEEDED, 1, 0, None, None, began or None, end, name, 0, commit, notes, 0, None, outputs, fallback,
-                used, NO_INQUIRY,
+                used, NO_INQUIRY, at, (),
             ))  # fmt: skip
     (
         state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _, role,
-        usage, inquiry,
+        usage, inquiry, step, steps,
     ) = record  # fmt: skip
     if state is _SUCCEEDED:
         # Its commit and its outputs may become known after the success: another object reports them.
@@ -233,7 +269,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
     for seen in sorted(attempts, key=_by_number) if len(attempts) > 1 else attempts:
         (
             found, phase, _, _, began, end, why, exit_code, name, _, commit, notes, _, retry_at, outputs, fallback,
-            used, question,
+            used, question, at,
         ) = seen  # fmt: skip
         if phase in NOT_CREATED:
             continue
@@ -252,20 +288,31 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
             return Record(
                 _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, deferrals, None,
-                outputs, fallback, used.plus(usage) if used else usage, _closed(inquiry),
+                outputs, fallback, used.plus(usage) if used else usage, _closed(inquiry), at, steps,
             )  # fmt: skip
-        started, job, role = began or started, name or job, fallback
+        started, job, role, step = began or started, name or job, fallback, at
         if phase is _ACTIVE:
             state, ended = _RUNNING, None
         else:
             state, ended = _PENDING, end
             usage = used.plus(usage) if used else usage
-            if phase is not _STOPPED:
+            verdict = _VERDICTS.get(phase)
+            if verdict is not None:
+                steps, inquiry = (*steps, StepEnd(at, found, verdict, failures)), _closed(inquiry)
+                rejected = verdict is StepVerdict.REJECTED
+                reason, code, until = (
+                    (Reason.GATE_FAILED if rejected else None),
+                    (exit_code if rejected else None),
+                    None,
+                )
+            elif phase is not _STOPPED:
                 asked, inquiry = inquiry.total, _closed(inquiry)
                 if phase is not _LOST and why == _ASKS and asked < QUESTIONS_MAX:
                     inquiry = Inquiry(number, question, asked + 1)
                 elif phase is not _LOST and why == _CONFLICT:
                     conflicts += 1
+                    if steps:  # all of it is done again
+                        steps = (*steps, StepEnd(at, found, StepVerdict.CONFLICT, failures))
                 elif phase is not _LOST and asks_for_later(why, exit_code) and deferrals < DEFERRALS_MAX:
                     deferrals += 1
                 else:
@@ -274,7 +321,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 code, until = exit_code, retry_at
     return Record(
         state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until, (),
-        role, usage, inquiry,
+        role, usage, inquiry, step, steps,
     )  # fmt: skip
 
 

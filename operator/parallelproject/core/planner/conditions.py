@@ -53,6 +53,7 @@ def decide(
     states: Sequence[TaskState],
     failed: Sequence[int],
     roles: Collection[str | None],
+    midway: Collection[int] = (),
 ) -> Decisions:
     """Decides on all tasks of a graph with conditions.
 
@@ -63,6 +64,7 @@ def decide(
         states: By task, those of ``failed`` included.
         failed: The tasks that have failed for good.
         roles: Those whose tasks would all fail.
+        midway: Those between two of their steps.
     """
     lacking: frozenset[int] = frozenset()
     while True:  # a task that fails for lack of a value may stop others
@@ -70,7 +72,7 @@ def decide(
         for i in lacking:
             known[i] = _FAILED
         everyone = [*failed, *sorted(lacking)]
-        decider = _Decider(graph, policy, snapshot, known, everyone, roles)
+        decider = _Decider(graph, policy, snapshot, known, everyone, roles, midway)
         if not decider.lacking:
             break
         lacking |= decider.lacking
@@ -122,10 +124,12 @@ class _Decider:
         states: list[TaskState],
         failed: Sequence[int],
         roles: Collection[str | None],
+        midway: Collection[int],
     ) -> None:
         self._graph, self._snapshot, self._states = graph, snapshot, states
         self._roles = roles
         self._last = first_level_stopped(graph, policy, failed)
+        self._midway = midway if policy is not FailurePolicy.FAIL_FAST else frozenset[int]()
         self._by_role: set[int] = set()
         self._known: dict[int, str] = {}  # by task: what its state means for what depends on it
         self.lacking: set[int] = set()
@@ -134,7 +138,7 @@ class _Decider:
         self.spared: set[int] = set()
         members = graph.conditions.members
         self.closed: dict[int, str] = {
-            i: why for i, why in skipped_after(graph, policy, failed, states, roles).items() if i not in members
+            i: why for i, why in skipped_after(graph, policy, failed, states, roles, midway).items() if i not in members
         }
         for i in self.closed:
             states[i] = _SKIPPED
@@ -176,13 +180,17 @@ class _Decider:
         elif self._roles and graph.role[i] in self._roles:
             self._by_role.add(i)
             self._close(i, _STOPPED)
-        elif blocked == _STOPPED or (not is_spared and self._last is not None and graph.level[i] >= self._last):
+        elif blocked == _STOPPED or (not is_spared and self._is_stopped(i)):
             self._close(i, _STOPPED)
         else:
             if is_spared:
                 self.spared.add(i)
             if is_over:
                 self.free.add(i)
+
+    def _is_stopped(self, i: int) -> bool:
+        """Whether the failure policy keeps a task from starting."""
+        return self._last is not None and self._graph.level[i] >= self._last and i not in self._midway
 
     def _close(self, i: int, why: str) -> None:
         self._states[i] = _SKIPPED

@@ -170,6 +170,8 @@ def failure(record: Record) -> str:
     """Why the last failed attempt failed: ``exit code 3``, ``DeadlineExceeded``."""
     if record.reason == Reason.EXIT_CODE and record.exit_code is not None:
         return f"exit code {record.exit_code}"
+    if record.reason == Reason.GATE_FAILED and record.steps and record.steps[-1].attempt == record.attempts:
+        return f"step {record.steps[-1].step}, which rejected the work"
     if record.reason == Reason.GATE_FAILED:
         return f"a failed check (exit code {record.exit_code})"
     says_it_all = record.reason in AGENT_REASONS or record.exit_code in (None, EX_TEMPFAIL)

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.snapshot import standing_of
 from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
 from parallelproject.model.status import Reason, TaskState
 
@@ -29,11 +30,13 @@ PROJECT_REASONS = frozenset({Reason.SETUP_FAILED})
 
 
 def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> bool:
-    """Whether a task that has failed or met conflicts gets no further attempt."""
+    """Whether a task that has failed, met conflicts or was rejected gets no further attempt."""
     reruns = spec.conflicts.max_reruns if spec.conflicts.on_merge_conflict is MergeConflict.RERUN else 0
     if record.conflicts - graph.forgiven_conflicts.get(task, 0) > reruns:
         return True
-    failures = record.failures - graph.forgiven.get(task, 0)
+    if record.steps and standing_of(graph, task, record).refused:
+        return True
+    failures = record.failures_that_count(graph.forgiven.get(task, 0))
     if record.inquiry.attempt:  # a question that is open is no failure
         return failures >= graph.max_attempts[task]
     return failures >= graph.max_attempts[task] or (
@@ -71,6 +74,7 @@ def skipped_after(
     failed: Sequence[int],
     states: Sequence[TaskState],
     roles: Collection[str | None] = (),
+    midway: Collection[int] = (),
 ) -> dict[int, str]:
     """The pending tasks that are skipped because others have failed, and why.
 
@@ -80,6 +84,7 @@ def skipped_after(
         failed: The tasks that have failed for good.
         states: By task.
         roles: Those whose tasks would all fail.
+        midway: Those between two of their steps: as running ones they end, except with FailFast.
     """
     if not failed:
         return {}
@@ -102,6 +107,6 @@ def skipped_after(
     first = first_level_stopped(graph, policy, failed)
     if first is not None:
         for i, level in enumerate(graph.level):
-            if level >= first and is_pending(i):
+            if level >= first and is_pending(i) and (i not in midway or policy is FailurePolicy.FAIL_FAST):
                 skipped.setdefault(i, Reason.STOPPED)
     return skipped

@@ -25,7 +25,7 @@ from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.hooks import NO_HOOKS, HookOccasion, HookProgress, hook_facts
-from parallelproject.core.planner.snapshot import Snapshot, Unseen
+from parallelproject.core.planner.snapshot import Snapshot, Unseen, ran_by
 from parallelproject.core.planner.spending import Spending
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
 from parallelproject.model.spec import FailurePolicy, Spec
@@ -33,6 +33,14 @@ from parallelproject.model.status import PEOPLE_REASONS, Reason, TaskState
 
 _PENDING, _RUNNING = TaskState.PENDING, TaskState.RUNNING
 _SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED
+_WAITS_FOR_TASKS = frozenset(
+    {
+        Reason.WAITING_FOR_LEVEL,
+        Reason.WAITING_FOR_DEPENDENCIES,
+        Reason.WAITING_FOR_FILES,
+    }
+)
+"""Reasons of tasks that wait for other tasks, where nothing runs: files are those of a task between two steps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +71,7 @@ class Ledger:
 
 
 class Launch(NamedTuple):
-    """An attempt to start."""
+    """An attempt to start. Its step is ``Snapshot.standing`` of its task."""
 
     task: int
     number: int
@@ -112,6 +120,11 @@ class Plan:
     """What to record: the prior of the next plan."""
     _explain: Callable[[], Sequence[str | None]] = field(repr=False)
     _people: Callable[[], Mapping[int, str]] = field(repr=False)
+
+    @property
+    def slots(self) -> int:
+        """Slots of parallelism that attempts and hooks hold, with those that start now."""
+        return self.running + len(self.ledger.hooks.running.union(hook.step for hook in self.hooks))
 
     @cached_property
     def reasons(self) -> Sequence[str | None]:
@@ -176,16 +189,17 @@ def plan(
     }
     for i in failed:
         states[i] = _FAILED
-    closed_roles = {snapshot.record(i).fallback or graph.role[i] for i in failed if closed[i] in ROLE_REASONS}
+    closed_roles = {ran_by(graph, i, snapshot.record(i)) for i in failed if closed[i] in ROLE_REASONS}
     if not PROJECT_REASONS.isdisjoint(closed.values()):
         closed_roles |= set(graph.role)
+    midway = _midway(snapshot, states)
     free = unmet = spared = frozenset[int]()
     if graph.conditions.order:
-        decided = decide(graph, spec.failure_policy, snapshot, states, failed, closed_roles)
+        decided = decide(graph, spec.failure_policy, snapshot, states, failed, closed_roles, midway)
         skipped, free, unmet, spared = decided.closed, decided.free, decided.unmet, decided.spared
         failed += sorted(decided.failed)
     else:
-        skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles)
+        skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles, midway)
     for i, why in skipped.items():
         states[i] = _FAILED if why is Reason.OUTPUT_MISSING else _SKIPPED
     closed |= skipped
@@ -226,14 +240,15 @@ def plan(
             if state is _PENDING:
                 states[i], closed[i] = _SKIPPED, why_closed
 
-    # 4. Which tasks start.
+    # 4. Which tasks start. One between two of its steps comes first: it keeps its files until it has landed.
+    midway = frozenset(i for i in midway if states[i] is _PENDING and not snapshot.record(i).inquiry.attempt)
     windows = adapted(graph, spec, snapshot, prior.windows, now)
     met = remembered(graph, spec, snapshot, prior.met, now)
     ends = {pool: limit.until for pool, limit in met.items()}
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
         graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
-        free=free, hooks=hooked,
+        free=free, hooks=hooked, midway=midway,
     )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
@@ -254,6 +269,8 @@ def plan(
         members = graph.conditions.members
         own = [place for place in ready if graph.order[place] not in members]
         ready = sorted([*own, *(graph.place[i] for i in free)])
+    if midway:
+        ready = sorted(ready, key=lambda place: (graph.order[place] not in midway, place))
     for place in () if stopped else ready:
         if would.is_closed():
             break
@@ -363,6 +380,13 @@ def plan(
     )
 
 
+def _midway(snapshot: Snapshot, states: Sequence[TaskState]) -> frozenset[int]:
+    """The tasks between two of their steps."""
+    if not snapshot.graph.steps:
+        return frozenset()
+    return frozenset(i for i in snapshot.failing if states[i] is _PENDING and snapshot.record(i).is_midway)
+
+
 def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:
     """Whether recorded results no longer count from now on: their tasks run again from the start."""
     for i, floor in snapshot.graph.rerun_after.items():
@@ -382,7 +406,7 @@ def _waits_for_budget(ready: Iterable[int], admission: Admission) -> bool:
     found = False
     for i in ready:
         block = admission.blocks(i)
-        if block is not None and block.reason not in (Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES):
+        if block is not None and block.reason not in _WAITS_FOR_TASKS:
             if block.reason != Reason.WAITING_FOR_BUDGET:
                 return False
             found = True

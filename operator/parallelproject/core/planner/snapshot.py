@@ -15,8 +15,11 @@ from typing import NamedTuple, Self
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.agent_usage import AgentUsage, sum_of
 from parallelproject.core.planner.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle, settle_after
+from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.spending import RoleSpending, Spending, ends, is_whole, role_at_end
 from parallelproject.core.planner.usage import Held, Usage, held_by
+from parallelproject.core.steps.standing import Standing, standing
+from parallelproject.core.steps.step import OWN
 from parallelproject.model.status import Reason, TaskState
 
 _SUSPENDED = Reason.JOB_SUSPENDED
@@ -53,7 +56,8 @@ class Snapshot:
     passed: set[int] = field(default_factory=set)
     """The skipped tasks that are free: who depends on one of them waits for it no more."""
     failing: set[int] = field(default_factory=set)
-    """Tasks that have failed, had a conflict, were deferred or have asked a person, and have not succeeded."""
+    """Tasks that have failed, had a conflict, were deferred, have asked a person or are midway through their steps, and
+    have not succeeded."""
     launching: set[int] = field(default_factory=set)
     """Tasks with a requested attempt."""
     refused: dict[int, Attempt] = field(default_factory=dict)
@@ -168,6 +172,16 @@ class Snapshot:
             return Reason.SKIP_REQUESTED
         return Reason.START_ERROR if attempt.cannot_begin else None
 
+    def standing(self, i: int) -> Standing:
+        """Where a task with steps stands."""
+        return standing_of(self.graph, i, self.record(i))
+
+    def role(self, i: int) -> str | None:
+        """The role of the next attempt of a task, without fallbacks."""
+        if not self.graph.steps or i not in self.failing:
+            return self.graph.role[i]
+        return next_role(self.graph, i, self.record(i))
+
     def is_free(self, i: int) -> bool:
         """Whether all dependencies of a task have succeeded, or are skipped and free themselves."""
         for parent in self.graph.parents[i]:  # all() takes twice as long, and all tasks are asked for
@@ -217,7 +231,7 @@ class Snapshot:
                 record = records[task_id] = settle(record, attempts)
             if record[15] is not before[15]:  # its usage
                 for seen_end in ends(before, attempts, rerun_after.get(i, 0) if i is not None else 0):
-                    role = role_at_end(seen_end, None if i is None else self.graph.role[i])
+                    role = role_at_end(seen_end, None if i is None else self.graph.role_at(i, seen_end.step))
                     if seen_end.usage is not None:
                         spent.setdefault(role, []).append((seen_end.usage, is_whole(seen_end)))
             state = record[0]
@@ -247,7 +261,9 @@ class Snapshot:
             if states[i] is not state:
                 states[i] = state
                 moved.append(i)
-            if record[2] or record[8] or record[11] or record[16][2]:  # as _has_trouble, which takes longer
+            if (
+                record[2] or record[8] or record[11] or record[16][2] or record[18]
+            ):  # as _has_trouble, which takes longer
                 (self.failing.discard if state is _SUCCEEDED else self.failing.add)(i)
         for role, more in spent.items():
             self.spending[role] = self.spending.get(role, RoleSpending()).plus(more)
@@ -260,7 +276,7 @@ class Snapshot:
             self.usage.add(held, -1)
         self.live.pop(task_id, None)
         self.unseen.pop(task_id, None)
-        claims = [attempt.claim for attempt in live]
+        claims = [self._claim(i, attempt) for attempt in live]
         if live:
             self.live[task_id] = live
         if is_unseen:
@@ -279,6 +295,12 @@ class Snapshot:
             (self.launching.add if is_asked_for else self.launching.discard)(i)
             is_queued = any(attempt.waits_for_quota for attempt in live)
             (self.queued.add if is_queued else self.queued.discard)(i)
+
+    def _claim(self, i: int | None, attempt: Attempt) -> Claim | None:
+        """What an attempt was started with; None: what its task claims now."""
+        if attempt.claim is not None or i is None or attempt.step == OWN:
+            return attempt.claim
+        return Claim(self.graph.role_at(i, attempt.step), self.graph.files[i])
 
     def _let_go(self) -> None:
         """Forgets the tasks that were removed from the spec and neither run nor have ended: they were stopped. One that
@@ -327,6 +349,23 @@ class Snapshot:
                 del ready[at]
 
 
+def standing_of(graph: CompiledGraph, task: int, record: Record) -> Standing:
+    """Where a task with steps stands."""
+    return standing(graph.steps_of(task), record.steps, graph.forgiven_rejections.get(task, 0))
+
+
+def next_role(graph: CompiledGraph, task: int, record: Record) -> str | None:
+    """The role of the next attempt of a task, without fallbacks."""
+    if not record.steps:
+        return graph.role[task]
+    return graph.role_at(task, standing_of(graph, task, record).next or OWN)
+
+
+def ran_by(graph: CompiledGraph, task: int, record: Record) -> str | None:
+    """The role that ran the last attempt of a task."""
+    return record.fallback or graph.role_at(task, record.step)
+
+
 def _has_trouble(record: Record) -> bool:
-    """Whether an attempt of a task has ended without its success, and was not stopped."""
-    return bool(record.failures or record.conflicts or record.deferrals or record.inquiry.total)
+    """Whether an attempt of a task has ended without the success of its task, and was not stopped."""
+    return bool(record.failures or record.conflicts or record.deferrals or record.inquiry.total or record.steps)

@@ -17,7 +17,7 @@ _FEW = 10
 """With fewer finished attempts than this, the largest amount counts in place of a percentile."""
 _DIGITS = Context(prec=3, rounding=ROUND_CEILING)
 """Amounts are rounded up to three digits, so that there are few different ones."""
-_OWN_ENDS = frozenset({Phase.SUCCEEDED, Phase.FAILED})
+_OWN_ENDS = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.HELD, Phase.PASSED, Phase.REJECTED})
 
 Histogram = Mapping[Decimal, int]
 """By amount, how many attempts spent it."""

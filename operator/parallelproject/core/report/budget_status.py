@@ -31,7 +31,8 @@ def budgets_now(graph: CompiledGraph, spec: Spec, plan: Plan) -> list[BudgetLine
     """The limits of all budgets after a plan, with what it starts."""
     snapshot = plan.ledger.snapshot
     active = Counter(snapshot.usage.roles if snapshot is not None else {})
-    active.update(plan.acting.get(graph.role[i], graph.role[i]) for i, _ in plan.launches)
+    starting = [snapshot.role(i) if snapshot is not None else graph.role[i] for i, _ in plan.launches]
+    active.update(plan.acting.get(role, role) for role in starting)
     return Reservations(spec, plan.ledger.spending).lines(active)
 
 
@@ -43,7 +44,7 @@ def shortage_now(graph: CompiledGraph, spec: Spec, plan: Plan) -> Shortage | Non
     first = next(waiting, None) if spec.budgets else None
     if first is None:
         return None
-    role = graph.role[first]
+    role = snapshot.role(first) if (snapshot := plan.ledger.snapshot) else graph.role[first]
     known = Reservations(spec, plan.ledger.spending)
     return known.shortage(budgets_now(graph, spec, plan), plan.acting.get(role, role))
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
 from parallelproject.core.planner.constraints.questions import first_lines
 from parallelproject.core.planner.hooks import HookOccasion
+from parallelproject.core.steps.step import StepVerdict
 from parallelproject.model.status import GroupPhase, HookRunState, Reason, TaskState
 
 _RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
@@ -40,6 +41,10 @@ class What(StrEnum):
     """Also by a conflict, with that reason. Another attempt may follow: see TASK_FAILED."""
     STOPPED = "Stopped"
     """By the project's end or an edit: no failure of its task."""
+    STEP_PASSED = "StepPassed"
+    """The work of a step is held, or a gate has accepted it: the next step follows."""
+    STEP_REJECTED = "StepRejected"
+    """A gate has rejected the work, which is no failure of its attempt."""
     # About a task
     LANDED = "Landed"
     """The commit of its work on the branch is now known."""
@@ -74,6 +79,9 @@ ASKS = {
     Reason.WAITING_FOR_INPUT.value: What.NEEDS_INPUT,
 }
 """The event of a task that starts to wait for a person, by its reason."""
+_PASSED, _REJECTED = (What.STEP_PASSED, ""), (What.STEP_REJECTED, Reason.GATE_FAILED.value)
+_VERDICTS = {StepVerdict.HELD: _PASSED, StepVerdict.PASSED: _PASSED, StepVerdict.REJECTED: _REJECTED}
+_STEP_ENDS = {Phase.HELD: _PASSED, Phase.PASSED: _PASSED, Phase.REJECTED: _REJECTED}
 _NOTES = (What.UNDECLARED, What.SHARED, What.KEPT)
 """As the fields of ``DeliveryNotes``."""
 
@@ -109,6 +117,8 @@ class Event(NamedTuple):
     """After a failure of a local run: seconds until the next attempt; None if none follows."""
     changed_nothing: bool = False
     """Whether an attempt succeeded and had no changes to land."""
+    step: str = ""
+    """The step that an attempt was at; empty: the task's own work."""
     notes: tuple[str, ...] = ()
     """What else an attempt left, and where it is kept."""
     hook: str = ""
@@ -323,23 +333,26 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
         attempt = known.get(number)
         begin, end = (attempt.started, attempt.ended) if attempt else (None, None)
         code = attempt.exit_code if attempt else None
+        step = attempt.step if attempt else new.step if number == new.attempts else ""
         if number == over(new):
             begin, end = new.started or begin, new.ended or end
             code = new.exit_code if code is None and what is What.FAILED else code
         took = max(0.0, end - begin) if begin is not None and end is not None else None
         commit = new.commit if what is What.SUCCEEDED else None
-        events.append((number, 1, Event(what, task, number, took, reason, code, commit)))
+        events.append((number, 1, Event(what, task, number, took, reason, code, commit, step=step)))
     return [event for _, _, event in sorted(events, key=lambda found: found[:2])]
 
 
 def _ends(old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[tuple[What, str]]:
-    """How attempts ended, and why: failures, deferrals and questions, conflicts, stops, then the success."""
+    """How attempts ended, and why: failures, deferrals and questions, conflicts, steps, stops, then the success."""
     ends: list[tuple[What, str]] = []
     failures = _unsuccessful(new) - _unsuccessful(old)
     if failures > 0:
         reasons = _recorded(new, failures) if seen is None else _reasons(over(old), seen, failures)
         ends += [(What.FAILED, reason) for reason in reasons]
     ends += [(What.FAILED, Reason.CONFLICT.value)] * (new.conflicts - old.conflicts)
+    moved = new.steps[len(old.steps) :] if len(new.steps) > len(old.steps) else ()
+    ends += [_VERDICTS[end.verdict] for end in moved if end.verdict in _VERDICTS]
     is_first = old.state is not _SUCCEEDED or over(new) > over(old)  # it may have run again in between
     succeeded = [(What.SUCCEEDED, "")] * (new.state is _SUCCEEDED and is_first)
     stopped = over(new) - over(old) - len(ends) - len(succeeded)
@@ -365,6 +378,8 @@ def _numbered(
 def _end_of(attempt: Attempt) -> tuple[What, str]:
     if attempt.phase is Phase.SUCCEEDED:
         return What.SUCCEEDED, ""
+    if attempt.phase in _STEP_ENDS:
+        return _STEP_ENDS[attempt.phase]
     if attempt.phase is Phase.STOPPED:
         return What.STOPPED, ""
     reason = Reason.LOST if attempt.phase is Phase.LOST else attempt.reason or Reason.LOST

@@ -22,6 +22,12 @@ def message(event: Event) -> str:
             return f"{task}: attempt {event.number} succeeded"
         case What.STOPPED:
             return f"{task}: attempt {event.number} was stopped, which is no failure"
+        case What.STEP_PASSED if event.step:
+            return f"{task}: step {event.step} passed with attempt {event.number}"
+        case What.STEP_PASSED:
+            return f"{task}: its work of attempt {event.number} is held for its next step"
+        case What.STEP_REJECTED:
+            return f"{task}: {event.step} rejected the work, with attempt {event.number}"
         case What.FAILED if event.reason == Reason.CONFLICT:
             return f"{task}: attempt {event.number} did not merge with what landed while it ran (Conflict)"
         case What.FAILED if event.reason == Reason.NEEDS_INPUT:

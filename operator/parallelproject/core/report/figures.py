@@ -52,7 +52,8 @@ def measure(graph: CompiledGraph, ledger: Ledger, now: float) -> Figures:
 def _retries(graph: CompiledGraph, task: int, record: Record) -> int:
     """An attempt that was stopped is no failure, so the one that follows it is no retry."""
     has_failed = record.state is TaskState.PENDING and (
-        record.failures - graph.forgiven.get(task, 0) >= graph.max_attempts[task]  # the last one, and none follows
+        record.failures_that_count(graph.forgiven.get(task, 0))
+        >= graph.max_attempts[task]  # the last one, and none follows
     )
     followed = record.attempts - graph.rerun_after.get(task, 0) - 1
     return max(0, min(followed, record.failures + record.conflicts - has_failed))

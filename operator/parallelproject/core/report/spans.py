@@ -28,6 +28,9 @@ _RESULTS = {
     Phase.SUCCEEDED: "Succeeded",
     Phase.FAILED: "Failed",
     Phase.STOPPED: "Stopped",
+    Phase.HELD: "Held",
+    Phase.PASSED: "Passed",
+    Phase.REJECTED: "Rejected",
     Phase.LOST: "Failed",
 }
 _ENDED = (TaskState.SUCCEEDED.value, TaskState.FAILED.value)

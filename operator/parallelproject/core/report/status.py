@@ -32,6 +32,7 @@ from parallelproject.core.report.budget_status import (
 )
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
+from parallelproject.core.steps.step import StepEnd, StepVerdict
 from parallelproject.core.times import epoch, iso
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import Problem, listed
@@ -58,6 +59,8 @@ _SAME_IF_REJECTED = (
     "metrics",
 )
 """Fields of a status that stay while the spec is not accepted: what is recorded in them is read again."""
+_VERDICTS = {verdict.value for verdict in StepVerdict}
+_STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
 
@@ -126,7 +129,19 @@ def read_row(row: Mapping[str, Any]) -> Record:
         fallback=row.get("fallback"),
         usage=AgentUsage.read(row),
         inquiry=Inquiry(_count(row, "asked"), str(row.get("question") or ""), _count(row, "questions")),
+        step=str(row.get("step") or ""),
+        steps=_read_steps(row.get("steps")),
     )
+
+
+def _read_steps(found: object) -> tuple[StepEnd, ...]:
+    """The ends of steps in a row, as far as they are in our format."""
+    ends = []
+    for text in found if isinstance(found, list) else ():
+        name, *rest = str(text).split(":")
+        if len(rest) == 3 and rest[0].isdecimal() and rest[1] in _VERDICTS and rest[2].isdecimal():
+            ends.append(StepEnd(name, int(rest[0]), StepVerdict(rest[1]), int(rest[2])))
+    return tuple(ends)
 
 
 def render_status(
@@ -372,7 +387,11 @@ def render_row(
                 row["asked"] = inquiry.attempt
                 if text := kept_text(inquiry.text, asking):
                     row["question"] = text
-        if record.failures or record.conflicts or record.deferrals or inquiry.total:
+        if record.step:
+            row["step"] = record.step
+        if record.steps:
+            row["steps"] = [f"{end.step}:{end.attempt}:{end.verdict}:{end.failures}" for end in record.steps]
+        if record.failures or record.conflicts or record.deferrals or inquiry.total or record.steps:
             if state is not TaskState.FAILED and record.reason and state is not _SUCCEEDED:
                 row["failure"] = str(record.reason)
             if record.exit_code is not None and state is not _SUCCEEDED:

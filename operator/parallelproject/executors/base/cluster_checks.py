@@ -28,7 +28,10 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: notifications, workspaces made ready."""
+    """What only local runs have: steps, notifications, workspaces made ready."""
+    for i, step in enumerate(spec.steps):
+        hint = "remove it, or use pproj run; a task that depends on the one that it follows can do the same"
+        yield Problem(f"spec.steps[{i}]", f"is for local runs only: {quoted(step.name)}", hint)
     workspace = spec.workspace
     for field, is_set in (
         ("setup", workspace.setup),

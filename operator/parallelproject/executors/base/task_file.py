@@ -102,6 +102,8 @@ def environment(
         names.ENV_ATTEMPT: str(attempt),
         names.ENV_LEVEL: str(graph.level[task]),
         names.ENV_ROLE: fallback or graph.role[task] or "",
+        names.ENV_STEP: "",
+        names.ENV_ROUND: "1",
     }
 
 
@@ -117,6 +119,23 @@ def check_feedback(number: int, found: str, printed: str, kept: str) -> str:
     lines = [f"The command of attempt {number} succeeded, but its work did not land: {found}"]
     lines += ["The check printed:", "", printed.rstrip("\n")] if printed.strip() else ["The check printed nothing."]
     return "\n".join([*lines, "", kept] if kept else lines) + "\n"
+
+
+def gate_feedback(number: int, found: str, printed: str, *, by_itself: bool) -> str:
+    """What the step gets whose work a gate has rejected, and the gate itself when it judges again.
+
+    Args:
+        number: Of the attempt of the gate.
+        found: How it rejected the work.
+        printed: Its report: what it wrote or printed.
+        by_itself: Whether it is for the gate.
+    """
+    if by_itself:
+        lines = [f"You have judged this work before, in attempt {number}: {found}. It was done again since."]
+    else:
+        lines = [f"The work did not land: {found} (attempt {number}). Change it so that it is accepted."]
+    lines += ["Its report:", "", printed.rstrip("\n")] if printed.strip() else ["It says no more."]
+    return "\n".join(lines) + "\n"
 
 
 def verification_feedback(check: str, command: Sequence[str], commit: str, other: str, printed: str, show: str) -> str:

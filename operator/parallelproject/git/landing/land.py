@@ -83,7 +83,7 @@ def land(delivery: Delivery, place: Place) -> Landed:
     with opened(delivery, place) as store:
         try:
             base = prepared_base(place)
-            mine = _own_work(store, base) if base else None
+            mine = own_work(store, base) if base else None
             landed = _no_change(delivery, base) if base and mine is None else _Landing(store, mine).land()
             noted = _notes(store)
             return replace(
@@ -96,8 +96,22 @@ def land(delivery: Delivery, place: Place) -> Landed:
             raise error.as_outcome() from error
 
 
-def _own_work(store: GitStore, base: str) -> LandingWork | None:
-    """The commit of what the task left; None: nothing."""
+def land_work(store: GitStore, work: LandingWork) -> Landed:
+    """Lands a commit.
+
+    Raises:
+        DeliveryError: with the outcome for the task, and where the work is kept.
+        GitFailedError: git failed.
+    """
+    return _Landing(store, work).land()
+
+
+def own_work(store: GitStore, base: str) -> LandingWork | None:
+    """The commit of what the task left; None: nothing.
+
+    Raises:
+        DeliveryError: it may not land.
+    """
     commit = store.kept(_SNAPSHOT)
     if commit is None:
         check_workspace(store.place.workspace)  # before anything in it is read: it may be a link to the user's files

@@ -89,6 +89,8 @@ class Delivery:
     attempt: int = 1
     repair: int = 0
     """Number of the repair of the task's landed work; 0: the task's own work."""
+    continues: str = ""
+    """The ref of held work of the task that it follows on; empty: it starts at the tip of the branch."""
     title: str = ""
     """The commit's first line; the task's id when empty."""
     body: str = ""
@@ -113,6 +115,8 @@ class Delivery:
     def __post_init__(self) -> None:
         if self.attempt < 1 or self.depth < 0 or self.repair < 0:
             raise PolicyError("InvalidInstruction", "attempt counts from 1, depth and repair from 0")
+        if self.continues and not self.continues.startswith(f"{self.refs.folder}/held/"):
+            raise PolicyError("InvalidInstruction", f"{quoted(self.continues)} does not hold work of this task")
         _ = self.address, self.refs, self.branch_ref
         check_branch(self.base_ref.removeprefix("refs/heads/").removeprefix("refs/tags/"), "baseRef")
 

@@ -136,6 +136,10 @@ class TaskRefs:
         """Work of an attempt that failed or was superseded."""
         return f"{self.folder}/salvage/{attempt}"
 
+    def held(self, attempt: int) -> str:
+        """Work of an attempt that further steps of the task follow on."""
+        return f"{self.folder}/held/{attempt}"
+
     def conflict(self, attempt: int) -> str:
         """An attempt's work that conflicted with landed work."""
         return f"{self.folder}/conflict/{attempt}"

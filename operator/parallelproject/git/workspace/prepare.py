@@ -26,6 +26,7 @@ from parallelproject.whole_file import write_whole
 _TRIES = 20
 _PREPARED = "prepared.json"
 _STARTED = "checking-out"
+_HELD = "refs/seen/held"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,10 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
             assert seen.tip
             if delivery.depth == 0:
                 _fetch_names(store)
-            check_out(store, seen.tip)
-            return Prepared(Outcome.PREPARED, seen.tip, notes=_notes(store, seen.tip))
+            held = fetch_held(store) if delivery.continues else None
+            base = store.text("rev-parse", f"{held}^") if held else seen.tip
+            check_out(store, base, held)
+            return Prepared(Outcome.PREPARED, base, notes=_notes(store, base))
         except GitFailedError as error:
             raise error.as_outcome() from error
 
@@ -109,6 +112,24 @@ def prepared_base(place: Place) -> str | None:
     except FileNotFoundError:
         return None
     return str(content["base"])
+
+
+def fetch_held(store: GitStore) -> str:
+    """The commit of the held work that the delivery continues; it and its base are here then.
+
+    Raises:
+        PolicyError: it does not exist any more.
+        GitFailedError: the remote cannot be read.
+    """
+    depth = store.delivery.depth + 1 if store.delivery.depth else 0
+    try:
+        patiently(lambda: store.fetch([f"+{store.delivery.continues}:{_HELD}"], depth))
+    except GitFailedError as error:
+        if error.cause is not Cause.MISSING_REF:
+            raise
+        text = f"git: {store.delivery.continues} does not exist: it held the work of the task between its steps"
+        raise PolicyError("HeldWorkGone", text) from None
+    return store.text("rev-parse", _HELD)
 
 
 def forget_result(store: GitStore, seen: Seen) -> None:
@@ -177,8 +198,13 @@ def _fetch_names(store: GitStore) -> None:
     patiently(partial(store.fetch, refspecs))
 
 
-def check_out(store: GitStore, base: str) -> None:
+def check_out(store: GitStore, base: str, held: str | None = None) -> None:
     """Fills the empty workspace with the files of a commit, and gives it a repository of its own.
+
+    Args:
+        store: The private git directory.
+        base: The commit that the work is based on.
+        held: A commit on it with work that is continued: its files are checked out.
 
     Raises:
         DeliveryError: it is not empty, or cannot be filled.
@@ -194,7 +220,7 @@ def check_out(store: GitStore, base: str) -> None:
         raise PolicyError("WorkspaceNotEmpty", f"the workspace {workspace} is not empty")
     (private / _STARTED).touch()
     where = {"GIT_WORK_TREE": str(workspace)}
-    store.git.run("read-tree", base)
+    store.git.run("read-tree", held or base)
     # The states of the files are written to the index, so that a snapshot hashes only changed files.
     try:
         if store.delivery.lfs:
@@ -203,10 +229,10 @@ def check_out(store: GitStore, base: str) -> None:
             store.git.run("checkout-index", "--all", "--index", "--quiet", environment=where, folder=workspace)
     except GitFailedError as error:
         raise TransientError("CheckoutFailed", str(error)) from error
-    make_agent_git(store, base)
+    make_agent_git(store, held or base)
     lfs.copy_content(store)
     if store.delivery.submodules:
-        fill(store, base)
+        fill(store, held or base)
     write_whole(private / _PREPARED, json.dumps({"base": base}))
 
 

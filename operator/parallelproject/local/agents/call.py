@@ -25,6 +25,8 @@ class AgentCall(NamedTuple):
     """The role that makes the attempt in place of the role of its task."""
     used_before: Sequence[int | None] = ()
     """A ``TokenUsage``: what the attempts before have used in that session."""
+    step: str = ""
+    """The step of the task that the attempt is at; empty: its own work."""
 
 
 def note_call(state: Path, task: str, number: int, call: AgentCall | None) -> None:

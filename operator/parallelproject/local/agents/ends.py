@@ -31,7 +31,7 @@ class AgentEnds:
 
     def __init__(
         self,
-        call_of: Callable[[str, str | None], AgentCall | None],
+        call_of: Callable[[str, str, str | None], AgentCall | None],
         directory: StateDirectory,
         *,
         are_judged_before: bool,
@@ -39,7 +39,7 @@ class AgentEnds:
         """Describes them.
 
         Args:
-            call_of: By task id and fallback, the agent that makes its next attempts; None: a command that is no agent.
+            call_of: By task id, step and fallback, the agent that makes its next attempts; None: it is a command.
             directory: The state.
             are_judged_before: Whether an attempt's own process judges it, before its work lands.
         """
@@ -81,7 +81,9 @@ class AgentEnds:
         found = self._record(row.key)
         if found is None:
             code, log = row.exit_code or 0, self._directory.log(task, number)
-            record = judge_log(call, log, 0, self._directory.outputs(task), code, row.ended or row.started)
+            record = judge_log(
+                call, log, 0, self._directory.outputs(task, row.key.step), code, row.ended or row.started
+            )
             end = end_of(record, code) if _is_by_exit_code(row) else (row.reason or "", code)
             self._unwritten[row.key] = found = document(record, end)
             with suppress(OSError):  # the next session makes it again
@@ -92,7 +94,7 @@ class AgentEnds:
     def retry_at(self, row: AttemptRow) -> float | None:
         """When the limit that an attempt met is over, if its agent said that. Another agent has other limits."""
         then = noted_call(self._directory.path, row.key.task, row.key.attempt)
-        now = self._call_of(row.key.task, then.fallback if then else None)
+        now = self._call_of(row.key.task, row.key.step, then.fallback if then else None)
         is_another = then is None or now is None or (then.type, then.model) != (now.type, now.model)
         found = None if is_another or row.phase != FAILED else self._record(row.key)
         at = found.get("resetAt") if found else None
@@ -124,15 +126,19 @@ class AgentEnds:
                 lines[f"{preset.short}: {found['outcome']}: {found['message']} (fix: {fix(preset)})"] = None
         return list(lines)
 
-    def session(self, task: str, number: int, call: AgentCall) -> SessionToResume | None:
+    def session(self, task: str, number: int, call: AgentCall, *, has_steps: bool = False) -> SessionToResume | None:
         """The session of a failed attempt that the next one continues; None: it starts one.
 
         Args:
             task: The task.
             number: Of the failed attempt.
             call: Who makes the next one.
+            has_steps: Whether the task has steps: then it is the last attempt up to that one at the same step.
         """
         then = noted_call(self._directory.path, task, number)
+        while has_steps and number > 1 and (then is None or then.step != call.step):
+            number -= 1
+            then = noted_call(self._directory.path, task, number)
         found = [self._record(WorkKey.of_task(task, n)) for n in (number - 1, number)]
         if found[-1] is None:
             return None

@@ -54,7 +54,8 @@ def check_template(template: str, tasks: Sequence[Task]) -> None:
             for dependencies, feedback in (([], ""), ([done], "feedback")):
                 render(Prompt(shown, 1, "/outputs", "project", "role", dependencies, feedback), template)
     except PromptError as error:
-        hint = "it sees task, attempt, outputs, project, role, instructions, skills, ports, dependencies and feedback"
+        names = "task, attempt, outputs, project, role, instructions, skills, ports, step, dependencies and feedback"
+        hint = f"it sees {names}"
         raise ProblemsError([Problem("spec.prompt", f"the template is wrong: {error}", hint)]) from None
 
 

@@ -8,15 +8,17 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
-from parallelproject.executors.base.task_file import check_feedback, conflict_feedback
+from parallelproject.executors.base.task_file import check_feedback, conflict_feedback, gate_feedback
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
+from parallelproject.git.plumbing.refs import TaskRefs
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.program import delivery_of, instruction
-from parallelproject.local.delivery.result import DeliveryResult
+from parallelproject.local.delivery.result import REJECTED, DeliveryResult
 from parallelproject.local.delivery.setup import FOLDER
+from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.local.delivery.target import LandingTarget, extras
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
@@ -32,6 +34,8 @@ from parallelproject.model.trackers import TRACKERS
 
 _SHOWN = 10
 """Most paths that are named in one list."""
+_END_MAX = 16 * 1024
+"""Bytes of a text of which the end is read."""
 SHORT = 10
 """Characters of a commit's name where people read it."""
 _BOOT = boot("parallelproject.local.delivery.program", "sys.exit(main(sys.argv.pop()))")
@@ -126,6 +130,8 @@ class Deliveries:
         agent: AgentCall | None = None,
         sandbox: Sequence[str] = (),
         repair: int = 0,
+        step: StepOrder | None = None,
+        work: int = 0,
     ) -> Order:
         """The same attempt, with a workspace made from the branch before, and a landing after its command.
 
@@ -136,6 +142,8 @@ class Deliveries:
             agent: The coding agent that the command starts.
             sandbox: The words before each command that runs in the workspace.
             repair: Number of the repair of what the task has landed; 0: its own work.
+            step: The step of the task that it is at, where the task has steps.
+            work: Number of the attempt whose held work it follows on; 0: none is held.
 
         Raises:
             OSError: its instruction cannot be written.
@@ -146,6 +154,7 @@ class Deliveries:
             "task": order.key.task,
             "attempt": order.key.attempt,
             "repair": repair,
+            "continues": self._held(order.key.task, work) if work else "",
             "title": f"Repair: {described.title or order.key.task}" if repair else described.title,
             "body": described.description,
             "policy": self._policy | {"files": files},
@@ -161,12 +170,18 @@ class Deliveries:
             log=order.log,
             workspace=self.workspace_settings,
             sandbox=sandbox,
+            step=step,
         )
         file = self._directory.path / "tasks" / f"{order.key.task}.{order.key.attempt}.git.json"
         file.write_text(json.dumps(instructions))
         argv = command_line(_BOOT, str(file))
         # The deadline is that of the command: once its work is done, it lands. The workspace is not there yet.
         return order._replace(argv=argv, cwd=str(self._directory.path), deadline=None)
+
+    def _held(self, task: str, work: int) -> str:
+        """The ref that holds the work of an attempt."""
+        result = self.result(task, work)
+        return result.ref if result and result.ref else TaskRefs(self.target.run, task).held(work)
 
     def workspace(self, task: str, number: int) -> str:
         """Where an attempt works."""
@@ -181,6 +196,10 @@ class Deliveries:
             return row
         if result.is_good:
             return row._replace(phase=SUCCEEDED, reason=None, exit_code=0)
+        if result.moves_on:
+            rejected = result.outcome == REJECTED
+            code = result.exit_code if rejected else 0
+            return row._replace(phase=result.outcome, reason=result.reason if rejected else None, exit_code=code)
         if result.is_delivery:
             return row._replace(phase=FAILED, reason=result.outcome, exit_code=None)
         if row.phase == STOPPED and result.reason == Reason.NEEDS_INPUT:  # its command has ended by itself
@@ -256,6 +275,27 @@ class Deliveries:
         where = self.target.repository.address.url
         return f"What attempt {number} did: git --git-dir={where} show {result.ref}"
 
+    def report_of_gate(self, task: str, number: int, failed: str | None, *, by_itself: bool) -> str:
+        """The file with the report of a gate that has rejected the work.
+
+        Args:
+            task: The task.
+            number: Of the attempt of the gate.
+            failed: The file that says why an attempt after it failed, if one did.
+            by_itself: Whether the gate itself reads it, in order to judge again.
+
+        Raises:
+            OSError: it cannot be written.
+        """
+        result = self.result(task, number)
+        file = self._directory.path / "tasks" / f"{task}.{number}.gate.feedback"
+        message, printed = (result.message, result.printed) if result else (f"attempt {number} rejected the work", "")
+        text = gate_feedback(number, message, printed, by_itself=by_itself)
+        if failed:
+            text += f"\nThe attempt after that failed:\n\n{end_of_file(Path(failed))}"
+        file.write_text(text, errors="surrogateescape")
+        return str(file)
+
     def feedback(self, task: str, number: int) -> str:
         """The file that says to the next attempt why this one failed.
 
@@ -273,6 +313,16 @@ class Deliveries:
             text = check_feedback(number, result.message, result.printed, kept)
         file.write_text(text, errors="surrogateescape")
         return str(file)
+
+
+def end_of_file(file: Path) -> str:
+    """The end of a text; empty where it cannot be read."""
+    try:
+        with file.open("rb") as opened:
+            opened.seek(max(0, file.stat().st_size - _END_MAX))
+            return opened.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 def _has_feedback(result: DeliveryResult | None) -> bool:

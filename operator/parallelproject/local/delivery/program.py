@@ -11,7 +11,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from io import TextIOWrapper
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.folder_removal import try_to_remove
-from parallelproject.git.landing.land import land
+from parallelproject.git.landing.hold import forget_held, hold, land_held
+from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Person, Place, Policy
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
@@ -29,10 +30,12 @@ from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.agent import AgentJudge
 from parallelproject.local.delivery.command import Runner
+from parallelproject.local.delivery.gate import is_of_gate, note_gate, rejection
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.ready_workspace import OVERDUE, ReadyWorkspace
-from parallelproject.local.delivery.result import FAILED, DeliveryResult
+from parallelproject.local.delivery.result import FAILED, HELD, PASSED, REJECTED, DeliveryResult
 from parallelproject.local.delivery.setup import was_setting_up
+from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.local.state.questions import take_question
 from parallelproject.local.workspace.added_files import added
 from parallelproject.local.workspace.copied_secrets import secret_values
@@ -67,8 +70,8 @@ def main(file: str) -> int:
         result = delivery_result.of_error(TransientError("InternalError", f"{type(error).__name__}: {error}"))
     if result is None:
         return STOPPED
-    delivery_result.write(attempt.result_file, result)
-    if result.is_good:
+    delivery_result.write(attempt.result_file, result, is_synced=attempt.has_steps)
+    if result.is_good or result.moves_on:
         attempt.clear()
     _say(result)
     return result.exit_code
@@ -86,6 +89,7 @@ def instruction(
     log: str = "",
     workspace: Mapping[str, Any] | None = None,
     sandbox: Sequence[str] = (),
+    step: StepOrder | None = None,
 ) -> dict[str, Any]:
     """The settings of ``main``, as plain data.
 
@@ -100,12 +104,13 @@ def instruction(
         log: The file that the attempt's output goes to.
         workspace: What the workspace has beyond the files of the branch, as ``Deliveries`` lists it.
         sandbox: The words before each command that runs in the workspace.
+        step: The step of the task that it is at, where the task has steps. Without a command, work that is held lands.
     """
     path = os.environ.get("PATH", os.defpath)  # where git is; the command has its own
     return {
         "state": str(state), "argv": argv, "deadline": deadline, "grace": grace, "path": path, "delivery": delivery,
         "agent": agent, "check": check, "log": log, "workspace": workspace or {},
-        "sandbox": sandbox,
+        "sandbox": sandbox, "step": step,
     }  # fmt: skip
 
 
@@ -125,6 +130,13 @@ class LandingAttempt:
         self._runner = Runner()
         self._ready = ReadyWorkspace(settings, self._delivery, self._place, environment, self._runner, _print)
         self._agent = AgentJudge.of(settings, self._state, self._environment[ENV_OUTPUTS])
+        self._step = StepOrder(*settings["step"]) if settings["step"] else None
+        self._gate = self._step if self._step and self._step.is_gate else None
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether its task has steps."""
+        return self._step is not None
 
     def deliver(self) -> DeliveryResult | None:
         """Does what is left to do. None: it was asked to end before there was anything to keep.
@@ -132,12 +144,16 @@ class LandingAttempt:
         Raises:
             DeliveryError: it did not reach its end.
         """
+        if self._gate:
+            note_gate(self._place)
         done = self._take_over()
         if done:
             return done
+        if not self._settings["argv"]:
+            return self._land_held()
         prepared = prepare(self._delivery, self._place)
         if prepared.outcome is Outcome.ALREADY_LANDED:
-            return delivery_result.of_landed(prepared)
+            return self._without_held(delivery_result.of_landed(prepared))
         if prepared.outcome is Outcome.LAND_ONLY:
             return self._land(self._delivery, self._place)
         if self._runner.is_stopping:
@@ -157,13 +173,51 @@ class LandingAttempt:
         if self._agent:
             failed = self._judged(self._agent, failed, offset)
         failed = self._asked(failed)
+        if self._gate:
+            return self._judge(self._gate, failed, offset)
         if failed is None and settings["check"]:
             failed = self._checked(settings["check"], self._left(began))
         self._places.note_end(self._number, failed.exit_code if failed else 0)
         if failed is None:
-            return self._land(self._delivery, self._place)
+            return self._finish(self._delivery, self._place)
         kept = salvage(self._without_added(self._delivery, self._place), self._place)
         return failed._replace(ref=kept.ref, kept=tuple(map(str, kept.kept)))
+
+    def _judge(self, gate: StepOrder, failed: DeliveryResult | None, offset: int) -> DeliveryResult:
+        """How a gate has ended; what it left in its workspace is no work."""
+        if self._runner.is_stopping:
+            return failed or DeliveryResult(FAILED, "ExitCode", exit_code=STOPPED)
+        printed = "" if self._agent else printed_since(Path(self._settings["log"]), offset)
+        outputs = Path(self._environment[ENV_OUTPUTS])
+        rejected = rejection(gate, failed, outputs, printed, by_agent=self._agent is not None)
+        if rejected:
+            return rejected._replace(ref=self._delivery.continues)
+        if failed:
+            return failed
+        return self._land_held() if gate.is_last else DeliveryResult(PASSED)
+
+    def _finish(self, delivery: Delivery, place: Place) -> DeliveryResult:
+        """Work that is done lands, or is held for the next step."""
+        if self._step is None or self._step.is_last:
+            return self._land(delivery, place)
+        held = hold(self._without_added(delivery, place), place, self._number)
+        if self._agent and not held.has_changed:
+            accepted = self._agent.accept(delivery, DeliveryResult(Outcome.NO_CHANGE))
+            if not accepted.is_good:
+                return accepted
+        kept = tuple(map(str, held.kept))
+        return DeliveryResult(HELD, ref=held.ref, kept=kept)
+
+    def _land_held(self) -> DeliveryResult:
+        """Lands the work that has passed all gates."""
+        landed = self._landed(lambda: land_held(self._delivery, self._place))
+        return self._without_held(landed)
+
+    def _without_held(self, landed: DeliveryResult) -> DeliveryResult:
+        """The result of a task that has landed: nothing needs to be held for it any more."""
+        if self._step and landed.is_good:
+            forget_held(self._delivery, self._place)
+        return landed
 
     def _left(self, began: float) -> float | None:
         """Seconds that are left of those that the attempt may take."""
@@ -245,10 +299,10 @@ class LandingAttempt:
             if self._places.is_there(number):
                 before = delivery_result.read(self._places.result(number))
                 delivery, place = replace(self._delivery, attempt=number), self._places.of(number)
-                if before is None or before.outcome in _AGAIN:
+                if (before is None or before.outcome in _AGAIN) and not is_of_gate(place):
                     try:
                         if self._places.has_ended_well(number):
-                            return self._land_earlier(delivery, place)
+                            return self._finish_earlier(delivery, place)
                         if not was_setting_up(place):
                             _say_salvaged(number, salvage(self._without_added(delivery, place), place))
                     except PolicyError as error:
@@ -258,9 +312,9 @@ class LandingAttempt:
             _say_kept(self._places.remove(number))
         return None
 
-    def _land_earlier(self, delivery: Delivery, place: Place) -> DeliveryResult:
+    def _finish_earlier(self, delivery: Delivery, place: Place) -> DeliveryResult:
         try:
-            result = self._land(delivery, place)
+            result = self._finish(delivery, place)
         except DeliveryError as error:
             if error.outcome not in _AGAIN:
                 self._places.remove(delivery.attempt)
@@ -269,12 +323,16 @@ class LandingAttempt:
         return result
 
     def _land(self, delivery: Delivery, place: Place) -> DeliveryResult:
+        """Lands what is in a workspace."""
+        landed = self._landed(lambda: land(self._without_added(delivery, place), place))
+        return self._without_held(self._agent.accept(delivery, landed) if self._agent else landed)
+
+    def _landed(self, land_now: Callable[[], Landed]) -> DeliveryResult:
         """Lands, one after the other: on one machine nobody gains by being refused."""
         for pause in (*_PAUSES, None):
             try:
                 with _turn(self._state):
-                    landed = delivery_result.of_landed(land(self._without_added(delivery, place), place))
-                return self._agent.accept(delivery, landed) if self._agent else landed
+                    return delivery_result.of_landed(land_now())
             except TransientError as error:
                 if pause is None or self._runner.is_stopping:
                     raise
@@ -360,6 +418,12 @@ def _say(result: DeliveryResult) -> None:
     """What has become of the work, in the task's log."""
     if result.commit:
         text = f"landed as {result.commit[:10]}"
+    elif result.outcome == REJECTED:
+        text = result.message
+    elif result.outcome == PASSED:
+        text = "accepts the work"
+    elif result.outcome == HELD:
+        text = f"its work is held for the next step, in {result.ref}"
     elif result.is_good:
         text = "changed nothing, so there is nothing to land"
     elif result.is_delivery:

@@ -11,6 +11,8 @@ from parallelproject.git.workspace.prepare import Prepared
 from parallelproject.whole_file import write_whole
 
 FAILED = Outcome.COMMAND_FAILED.value
+HELD, PASSED, REJECTED = "Held", "Passed", "Rejected"
+"""Of attempts at steps: its work is held for the next one; a gate has accepted the work, or rejected it."""
 _GOOD = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
 
 
@@ -18,7 +20,7 @@ class DeliveryResult(NamedTuple):
     """The end of one attempt."""
 
     outcome: str
-    """A word of ``git.outcome``, or FAILED."""
+    """A word of ``git.outcome``, FAILED, HELD, PASSED or REJECTED."""
     reason: str = ""
     """One word in CamelCase, more exact than the outcome."""
     message: str = ""
@@ -39,12 +41,17 @@ class DeliveryResult(NamedTuple):
     """New paths that did not land, since rules of the base, or rules that the task itself has added, ignore them."""
 
     printed: str = ""
-    """Of a check that failed: the end of what it printed."""
+    """Of a check that failed, or a gate that rejected the work: the end of what it printed, or its report."""
 
     @property
     def is_good(self) -> bool:
         """Whether the task needs nothing more."""
         return self.outcome in _GOOD
+
+    @property
+    def moves_on(self) -> bool:
+        """Whether the task continues with another step: the next one, or an earlier one again."""
+        return self.outcome in (HELD, PASSED, REJECTED)
 
     @property
     def changed_nothing(self) -> bool:
@@ -72,9 +79,16 @@ def of_error(error: DeliveryError) -> DeliveryResult:
     return DeliveryResult(error.outcome, error.reason, str(error), error.exit_code, None, error.ref, error.paths)
 
 
-def write(path: Path, result: DeliveryResult) -> None:
-    """Writes it all, or nothing."""
-    write_whole(path, json.dumps(result._asdict()))
+def write(path: Path, result: DeliveryResult, *, is_synced: bool = False) -> None:
+    """Writes it all, or nothing.
+
+    Args:
+        path: The file.
+        result: What is written.
+        is_synced: Whether it outlives a loss of power, as what the exit code of the attempt says does: that alone does
+            not say whether the task is done.
+    """
+    write_whole(path, json.dumps(result._asdict()), is_synced=is_synced)
 
 
 def read(path: Path) -> DeliveryResult | None:

@@ -21,6 +21,9 @@ class Running(NamedTuple):
     number: int
     started: float
     log: str
+    """Path of its output."""
+    step: str = ""
+    """The step of the task that it is at; empty: its own work."""
 
 
 @dataclass(slots=True)

@@ -47,7 +47,7 @@ def expand(text: str, environment: Mapping[str, str]) -> str:
 
 
 def commands(spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent | None) -> dict[str | None, Command]:
-    """The command of each role that has a task.
+    """The command of each role that has a task, or a step without a command of its own.
 
     Args:
         spec: The spec.
@@ -58,7 +58,9 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent |
     Raises:
         ProblemsError: a role says nothing of what to run.
     """
-    used = dict.fromkeys([*graph.role, *(name for role in spec.roles for name in role.fallbacks)])
+    fallbacks = [name for role in spec.roles for name in role.fallbacks]
+    of_steps = [step.role for step in spec.steps if not step.command]
+    used = dict.fromkeys([*graph.role, *of_steps, *fallbacks])
     if given is not None:
         return dict.fromkeys(used, Command(("/bin/sh", "-c", given), expands=False))
     if agent is not None:

@@ -10,7 +10,18 @@ from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
-from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow, SessionRow, Store
+from parallelproject.local.state.store import (
+    FAILED,
+    HELD,
+    PASSED,
+    REJECTED,
+    RUNNING,
+    STOPPED,
+    SUCCEEDED,
+    AttemptRow,
+    SessionRow,
+    Store,
+)
 from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.orphans import INTERRUPTED, clean_up
 
@@ -18,7 +29,15 @@ if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
 
-PHASES = {SUCCEEDED: Phase.SUCCEEDED, FAILED: Phase.FAILED, STOPPED: Phase.STOPPED, RUNNING: Phase.ACTIVE}
+PHASES = {
+    SUCCEEDED: Phase.SUCCEEDED,
+    FAILED: Phase.FAILED,
+    STOPPED: Phase.STOPPED,
+    RUNNING: Phase.ACTIVE,
+    HELD: Phase.HELD,
+    PASSED: Phase.PASSED,
+    REJECTED: Phase.REJECTED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +47,7 @@ class History:
     attempts: Mapping[str, Sequence[Attempt]]
     """By task, every attempt; all have ended."""
     failed: Mapping[str, int]
-    """By task, the number of its last attempt where that failed."""
+    """By task, the number of its last attempt where that failed, or rejected the work."""
     peak: int
     """Most attempts at once."""
     elapsed: float
@@ -77,7 +96,7 @@ def recover(
     if agents:
         rows = [agents.reported(row) for row in rows]
     if asked:
-        last = {row.key.task: row.key for row in rows if row.key.is_task}
+        last = {row.key.task: row.key for row in in_order(rows) if row.key.is_task}
         rows = [asked.reported(row, is_last=last.get(row.key.task) == row.key) for row in rows]
     commit = deliveries.commit if deliveries else None
     if usages:
@@ -122,6 +141,7 @@ def attempt_of(
         claim=usages.claim(row.key) if usages and usage and not running else None,
         usage=usage,
         question=question,
+        step=row.key.step,
         outputs=outputs(row.key.task) if row.phase == SUCCEEDED and row.key.is_task else (),
     )
 
@@ -138,20 +158,25 @@ def _read(
 ) -> History:
     attempts: dict[str, list[Attempt]] = {}
     failed: dict[str, int] = {}
-    for row in rows:
+    for row in in_order(rows):
         if not row.key.is_task:
             continue
         task = row.key.task
         landed, question = commit(row) if commit else None, asked.text(row) if asked else ""
         attempts.setdefault(task, []).append(attempt_of(row, now, landed, agents, question, usages, outputs))
         failed.pop(task, None)
-        if row.phase == FAILED:
+        if row.phase in (FAILED, REJECTED):
             failed[task] = row.key.attempt
     lengths = [max(0.0, session.ended - session.started) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
     last = sessions[-1] if sessions else SessionRow(now, now, False)
     peak = _peak(row for row in rows if row.key.is_task)
     return History(attempts, failed, peak, sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
+
+
+def in_order(rows: Iterable[AttemptRow]) -> list[AttemptRow]:
+    """The attempts of each task by their numbers, which count all its steps."""
+    return sorted(rows, key=lambda row: (row.key.task, row.key.attempt))
 
 
 def _peak(rows: Iterable[AttemptRow]) -> int:

@@ -16,7 +16,7 @@ from parallelproject.core.hooks.phases import phases
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.constraints.waits import backoff_ends
-from parallelproject.core.planner.plan import Launch, Ledger, Plan, plan
+from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes, need_event
 from parallelproject.core.report.readings import PlanReading
 from parallelproject.local.engine.board import Board, BoardView, Running
@@ -29,7 +29,7 @@ from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.state_outage import Trouble
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.store import FAILED, AttemptRow
+from parallelproject.local.state.store import FAILED, HELD, PASSED, REJECTED, AttemptRow
 from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.local.workspace.sandbox import Bubblewrap
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from parallelproject.local.verification.checks import LocalVerification
 
 
-_ATTEMPT_ENDS = frozenset({What.SUCCEEDED, What.FAILED, What.STOPPED})
+_ATTEMPT_ENDS = frozenset({What.SUCCEEDED, What.FAILED, What.STOPPED, What.STEP_PASSED, What.STEP_REJECTED})
 _ENDS = frozenset({What.SKIPPED, What.LEVEL_COMPLETED, What.COMPLETED})
 
 
@@ -94,7 +94,7 @@ class Engine:
         """What is known of the tasks."""
         self._observed: dict[str, list[Attempt]] = {}
         self.failed = dict(history.failed)
-        """By task, the number of its last attempt that failed."""
+        """By task, the number of its last attempt, if that failed or rejected the work."""
         self._executor = ProcessExecutor(
             board, commands, directory, grace, deliveries, agents, verification, sandbox, usages
         )
@@ -155,17 +155,18 @@ class Engine:
     def _plan(self) -> Plan:
         self._again = False
         now = self._clock.now()
-        decided = plan(self._graph, self._spec, self.ledger, self._observed, now)
+        decided = plan(self._graph, self._planned(), self.ledger, self._observed, now)
         self.ledger = decided.ledger
         self._board.update(decided)
         for row in self._ended:
             self._observed.pop(row.key.task, None)
         if decided.stops:
-            self._processes.stop([(WorkKey.of_task(s.id, s.attempt.number), s.why) for s in decided.stops], self._grace)
+            stopped = [(WorkKey.of_task(s.id, s.attempt.number, s.attempt.step), s.why) for s in decided.stops]
+            self._processes.stop(stopped, self._grace)
             for stop in decided.stops:
                 self._observed[stop.id] = [stop.attempt._replace(stopping=True)]
         if not self._trouble.what:
-            self._launch(decided.launches, decided.acting)
+            self._launch(decided, decided.acting)
             if not decided.launches:
                 self._all_well()
         if self._hooks:
@@ -174,6 +175,12 @@ class Engine:
         if self._verification:
             self._verify(self._verification, decided)
         return decided
+
+    def _planned(self) -> Spec:
+        """The spec to plan with: runs of checks hold slots."""
+        held = len(self._verification.running) if self._verification else 0
+        left = {"parallelism": max(0, self._spec.parallelism - held)}
+        return self._spec.model_copy(update=left) if held else self._spec
 
     def _run_hooks(self, hooks: "LocalHooks", decided: Plan) -> None:
         """Starts the hooks that are due; stops all of a run that is stopped."""
@@ -206,9 +213,8 @@ class Engine:
         """Does what follows for the verification of what has landed."""
         if decided.stopped:
             self._stop_runs(verification.running, str(decided.stopped))
-        of_hooks = len(self._hooks.running) if self._hooks else 0
         try:
-            found = verification.round(self._graph, decided, self._spec.parallelism - decided.running - of_hooks)
+            found = verification.round(self._graph, decided, self._spec.parallelism - decided.slots)
         except OSError as error:
             self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
             return
@@ -229,7 +235,7 @@ class Engine:
     def _tell(self, decided: Plan, now: float) -> None:
         """Gives the views what has happened since the plan before."""
         reading = self._reading_of(decided)
-        rows = {row.key: row for row in self._ended}
+        rows = {(row.key.task, row.key.attempt): row for row in self._ended}
         self._ended = []
         before, self._reading = self._reading, reading
         found = [self._known_here(event, rows, now) for event in changes(before, reading)]
@@ -261,11 +267,12 @@ class Engine:
         records, ids = decided.ledger.records, self._graph.ids
         return [need_event(ids[i], reason, records.get(ids[i], NEW)) for i, reason in decided.people.items()]
 
-    def _launch(self, launches: Sequence[Launch], acting: Mapping[str | None, str]) -> None:
+    def _launch(self, decided: Plan, acting: Mapping[str | None, str]) -> None:
         orders = []
         now = self._clock.now()
-        for task, number in launches:
-            fallback = acting.get(self._graph.role[task])
+        for task, number in decided.launches:
+            role = decided.ledger.snapshot.role(task) if decided.ledger.snapshot else self._graph.role[task]
+            fallback = acting.get(role)
             claim = claim_of(self._graph, task, fallback)._replace(slots=1) if fallback else None
             try:
                 order = self._executor.task(task, number, self.ledger.records, self.failed, fallback)
@@ -274,9 +281,12 @@ class Engine:
                 break
             orders.append(order)
             self._observed[order.key.task] = [
-                Attempt(number, Phase.LAUNCHING, running=True, started=now, claim=claim, fallback=fallback)
-            ]
-            self._board.running[order.key.task] = Running(number, now, order.log)
+                Attempt(
+                    number, Phase.LAUNCHING, running=True, started=now, claim=claim, fallback=fallback,
+                    step=order.key.step,
+                )
+            ]  # fmt: skip
+            self._board.running[order.key.task] = Running(number, now, order.log, order.key.step)
         if orders:
             self._processes.start(orders)
 
@@ -400,8 +410,10 @@ class Engine:
             self._observed[row.key.task] = [self._executor.attempt(row, self._clock.now())]
             self._board.running.pop(row.key.task, None)
             self._ended.append(row)
-            if row.phase == FAILED:
+            if row.phase in (FAILED, REJECTED):
                 self.failed[row.key.task] = row.key.attempt
+            elif row.phase in (HELD, PASSED):
+                self.failed.pop(row.key.task, None)
             self._again = True
         for key in report.refused:
             if self._verification and key.kind is WorkKind.VERIFY:
@@ -446,21 +458,26 @@ class Engine:
         self._board.notice = notice
         self._view.say(notice)
 
-    def _known_here(self, event: Event, rows: Mapping[WorkKey, AttemptRow], now: float) -> Event:
+    def _known_here(self, event: Event, rows: Mapping[tuple[str, int], AttemptRow], now: float) -> Event:
         """An event with what only this machine knows of it."""
         if event.hook and self._hooks:
             return self._hooks.known(event)
         if not event.number:
             return event
         log = self._directory.log(event.task, event.number)
-        row = rows.get(WorkKey.of_task(event.task, event.number))
+        row = rows.get((event.task, event.number))
         if row is None or event.what not in _ATTEMPT_ENDS:
-            return event._replace(log=log)
-        event = event._replace(took=(row.ended or now) - row.started, log=log, reason=row.reason or event.reason)
+            running = self._board.running.get(event.task)
+            step = running.step if running and running.number == event.number else event.step
+            return event._replace(log=log, step=step)
+        took, reason = (row.ended or now) - row.started, row.reason or event.reason
+        event = event._replace(took=took, log=log, reason=reason, step=row.key.step)
         deliveries = self._deliveries
         if event.what is What.SUCCEEDED:
             nothing = bool(deliveries and deliveries.changed_nothing(row))
             return event._replace(reason="", exit_code=None, changed_nothing=nothing, notes=self._notes(row))
+        if event.what in (What.STEP_PASSED, What.STEP_REJECTED):
+            return event._replace(exit_code=row.exit_code, notes=self._notes(row))
         if event.what is What.STOPPED:
             return event
         if deliveries and deliveries.is_reported_by_another(row):

@@ -8,15 +8,17 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.core.planner.attempt import NEW, Attempt, Record
 from parallelproject.core.verification.state import Repair
 from parallelproject.executors.base.task_file import described_by, environment, task_document
 from parallelproject.local.agents.call import AgentCall, note_call
 from parallelproject.local.agents.prompts import write_prompt
+from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import attempt_of
+from parallelproject.local.engine.step_at import StepAt, step_at
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import AttemptRow
@@ -97,11 +99,16 @@ class ProcessExecutor:
         """
         graph, directory = self._board.graph, self._directory
         task_id = graph.ids[task]
+        record = records.get(task_id, NEW)
+        at = step_at(graph, self._board.spec, task, record)
+        key = WorkKey.of_task(task_id, number, at.name)
+        own_role = graph.role_at(task, at.name)
         outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
-        role = fallback or graph.role[task]
-        described = described_by(self._board.spec, graph.role[task], fallback)
+        role = fallback or own_role
+        described = described_by(self._board.spec, own_role, fallback)
         document = task_document(self._board.name, graph, task, number, records, outputs, described, fallback)
-        ports = self._ports.take(WorkKey.of_task(task_id, number))
+        document |= {"role": role} | at.described()
+        ports = self._ports.take(key)
         if ports:
             document["ports"] = ports
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
@@ -112,7 +119,10 @@ class ProcessExecutor:
         own |= {
             names.ENV_TASK_FILE: directory.task_file(task_id, number),
             names.ENV_WORKSPACE: workspace,
-            names.ENV_OUTPUTS: directory.outputs(task_id),
+            names.ENV_OUTPUTS: directory.outputs(task_id, at.name),
+            names.ENV_ROLE: role or "",
+            names.ENV_STEP: at.name,
+            names.ENV_ROUND: str(at.standing.round),
         }
         repair = self._verification.repair(task_id) if self._verification else None
         floor = repair[1].floor if repair else 0
@@ -120,14 +130,15 @@ class ProcessExecutor:
         if names.ENV_TRACEPARENT not in os.environ:  # else spans belong to the trace of who called us
             own[names.ENV_TRACEPARENT] = attempt_context(self._board.run_id, task_id, number).traceparent
         own |= {names.port_variable(i): str(port) for i, port in enumerate(ports)}
-        command = self._commands[role]
+        command = self._command(at, role)
         call, session = command.agent, None
-        if fallback and call:
-            call = call._replace(fallback=fallback)
-        if self._agents and call and command.resuming and before:
-            session = self._agents.session(task_id, before, call)
-        found = self._feedback(task_id, before, repair[1] if repair else None)
-        known = before - 1 if session else 0  # a session knows the answers to the questions before
+        if call:
+            call = call._replace(fallback=fallback, step=at.name)
+        resumed = before if before and not self._is_rejection(record, before) else at.resumed(record)
+        if self._agents and call and command.resuming and resumed:
+            session = self._agents.session(task_id, resumed, call, has_steps=at.has_steps)
+        found = self._feedback(task_id, before, repair[1] if repair else None, at, record)
+        known = resumed - 1 if session else 0  # a session knows the answers to the questions before
         kept = self._deliveries.kept(task_id, before) if self._deliveries and before else ""
         if feedback := self._asked.feedback(self._board.spec, task_id, number, found, known, kept):
             own[names.ENV_FEEDBACK] = feedback
@@ -141,9 +152,10 @@ class ProcessExecutor:
             write_prompt(prompt, document, self._board.spec.prompt, own[names.ENV_OUTPUTS], feedback, resumed_in)
         argv, env = command.resolve(own, resumes=session is not None)
         deadline = graph.tasks[task].active_deadline_seconds or self._board.spec.defaults.active_deadline_seconds
+        deadline = (at.step.deadline_seconds if at.step else None) or deadline
         sandbox = self._in_sandbox(own, call)
         order = Order(
-            key=WorkKey.of_task(task_id, number),
+            key=key,
             argv=argv if self._deliveries else [*sandbox, *argv],
             env=env,
             cwd=workspace,
@@ -153,7 +165,23 @@ class ProcessExecutor:
         )
         if self._deliveries is None:
             return order
-        return self._deliveries.order(graph, task, order, call, sandbox, repair[0] if repair else 0)
+        step = StepOrder(at.name, at.is_gate, at.standing.is_last) if at.has_steps else None
+        if at.only_lands:
+            order = order._replace(argv=[])
+        return self._deliveries.order(
+            graph, task, order, call, sandbox, repair[0] if repair else 0, step, at.standing.work
+        )
+
+    def _command(self, at: StepAt, role: str | None) -> Command:
+        """What runs a step."""
+        if at.step and at.step.command:
+            return Command(tuple(at.step.command))
+        return self._commands[role]
+
+    @staticmethod
+    def _is_rejection(record: Record, number: int) -> bool:
+        """Whether an attempt was that of a gate that rejected the work."""
+        return bool(record.steps) and record.steps[-1].attempt == number
 
     def _in_sandbox(self, own: Mapping[str, str], call: AgentCall | None) -> list[str]:
         """The words before a command by which it runs in the sandbox, if there is one."""
@@ -189,8 +217,14 @@ class ProcessExecutor:
         """The commit that an attempt's work landed as."""
         return self._deliveries.commit(row) if self._deliveries else None
 
-    def _feedback(self, task: str, number: int, repair: Repair | None) -> str | None:
-        """The file that says why the attempt before failed, or what its landed work breaks; None: there was none."""
+    def _feedback(self, task: str, number: int, repair: Repair | None, at: StepAt, record: Record) -> str | None:
+        """The file that says why the attempt before failed, what its landed work breaks, or why a gate has rejected it;
+        None: there was none.
+        """
+        report = at.resumed(record) if at.is_gate else at.standing.rejection.attempt if at.standing.rejection else 0
+        if report and self._deliveries:
+            failed = self._failure(task, number) if number > report else None
+            return self._deliveries.report_of_gate(task, report, failed, by_itself=at.is_gate)
         if not number:
             return None
         if repair and self._verification and self._deliveries:

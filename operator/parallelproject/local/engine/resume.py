@@ -1,9 +1,16 @@
 """Where a run stands when it is started: at its beginning, in the middle, or at an end that is to be retried."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from parallelproject.core.graph.graph import CompiledGraph, answered_by, forgiven_by, skipped_by, unapproved_by
+from parallelproject.core.graph.graph import (
+    CompiledGraph,
+    answered_by,
+    forgiven_by,
+    forgiven_rejections_by,
+    skipped_by,
+    unapproved_by,
+)
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import all_done
@@ -30,6 +37,8 @@ class Basis:
     """By task, its failures that no longer count since the run was started again."""
     conflicts: Mapping[str, int]
     """The same of conflicts."""
+    rejections: Mapping[str, int] = field(default_factory=dict)
+    """The same of the times that gates have rejected its work."""
 
     def with_requests(self, asked: Asked) -> tuple[CompiledGraph, Spec]:
         """Graph and spec with what people ask for.
@@ -48,7 +57,7 @@ class Basis:
             except ProblemsError as error:
                 raise RunError(f"what was asked of the run cannot be read: {error.problems[0]}") from None
             spec = spec.model_copy(update={name: getattr(fields, name) for name in wanted})
-        return _forgiving(self.graph, spec, self.failures, self.conflicts)
+        return _forgiving(self.graph, spec, self.failures, self.conflicts, self.rejections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ def resume(
     the failed tasks again: their failures so far no longer count, which is recorded.
     """
     asked = asked or Asked()
-    basis = Basis(graph, spec, store.retries(), store.reruns())
+    basis = Basis(graph, spec, store.retries(), store.reruns(), store.rejections())
     graph, spec = basis.with_requests(asked)
     # Time between the sessions is not the run's: it could not work.
     ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak, verified=verified, hooks=hooks)
@@ -90,9 +99,15 @@ def resume(
         records = {i: found.ledger.records.get(i, NEW) for i in failed}
         again = {i: record.failures for i, record in records.items() if record.failures}
         conflicts = {i: record.conflicts for i, record in records.items() if record.conflicts}
+        rejections = {i: count for i, record in records.items() if (count := record.rejections)}
         if failed:
-            store.forgive(again, conflicts)
-            basis = replace(basis, failures={**basis.failures, **again}, conflicts={**basis.conflicts, **conflicts})
+            store.forgive(again, conflicts, rejections)
+            basis = replace(
+                basis,
+                failures={**basis.failures, **again},
+                conflicts={**basis.conflicts, **conflicts},
+                rejections={**basis.rejections, **rejections},
+            )
             graph, spec = basis.with_requests(asked)
             found = plan(graph, spec, ledger, history.attempts, now)
     snapshot = found.ledger.snapshot
@@ -103,20 +118,27 @@ def resume(
 
 
 def _forgiving(
-    graph: CompiledGraph, spec: Spec, failures: Mapping[str, int], conflicts: Mapping[str, int]
+    graph: CompiledGraph,
+    spec: Spec,
+    failures: Mapping[str, int],
+    conflicts: Mapping[str, int],
+    rejections: Mapping[str, int],
 ) -> tuple[CompiledGraph, Spec]:
     given = {retry.id: retry for retry in spec.retries}
     retries = []
-    for task_id in dict.fromkeys([*given, *failures, *conflicts]):
+    for task_id in dict.fromkeys([*given, *failures, *conflicts, *rejections]):
         asked = given.get(task_id) or Retry(id=task_id)
         forgive = max(asked.forgive, failures.get(task_id, 0))
         of_conflicts = max(asked.forgive_conflicts, conflicts.get(task_id, 0))
-        retries.append(asked.model_copy(update={"forgive": forgive, "forgive_conflicts": of_conflicts}))
+        of_gates = max(asked.forgive_rejections, rejections.get(task_id, 0))
+        counts = {"forgive": forgive, "forgive_conflicts": of_conflicts, "forgive_rejections": of_gates}
+        retries.append(asked.model_copy(update=counts))
     spec = spec.model_copy(update={"retries": retries})
     forgiven, reruns, deferrals = forgiven_by(spec, graph.index)
     skipped = skipped_by(spec, graph.index)
     graph = replace(
         graph, forgiven=forgiven, forgiven_conflicts=reruns, forgiven_deferrals=deferrals, skipped=skipped,
+        forgiven_rejections=forgiven_rejections_by(spec, graph.index),
         unapproved=unapproved_by(spec, graph.index), answered=answered_by(spec, graph.index),
     )  # fmt: skip
     return graph, spec

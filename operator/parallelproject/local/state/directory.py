@@ -124,9 +124,9 @@ class StateDirectory:
         """Where a task works, once ``create`` was called: a folder within one that is its own."""
         return f"{self._workspaces}/{task}/{task}"
 
-    def outputs(self, task: str) -> str:
-        """Where a task puts what it makes for others."""
-        return f"{self._root}/outputs/{task}"
+    def outputs(self, task: str, step: str = "") -> str:
+        """Where a task puts what it makes for others; each of its steps has a folder of its own."""
+        return f"{self._root}/outputs/{task}" + (f"~{step}" if step else "")  # no id has that character
 
     def output_files(self, task: str) -> dict[str, str]:
         """By name relative to the outputs, the paths of the files that a task put out, without links."""

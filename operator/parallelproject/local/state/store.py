@@ -16,6 +16,8 @@ from parallelproject.model.work import WorkKey
 
 RUNNING, SUCCEEDED, FAILED, STOPPED = "Running", "Succeeded", "Failed", "Stopped"
 """Phases of an attempt. Running: its start was asked for, and its end is not known."""
+HELD, PASSED, REJECTED = "Held", "Passed", "Rejected"
+"""Ends of attempts at steps, by their own account. In the file they are Succeeded and Failed, by exit code."""
 
 _UPSERT = """
 insert into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -125,11 +127,16 @@ class Store:
         """By task: how many of its conflicts no longer count."""
         return dict(self._db.execute("select task, forgive from reruns"))
 
-    def forgive(self, failures: Mapping[str, int], conflicts: Mapping[str, int]) -> None:
-        """Writes down that these failures and conflicts no longer count."""
+    def rejections(self) -> dict[str, int]:
+        """By task: how many times that gates have rejected its work no longer count."""
+        return dict(self._db.execute("select task, forgive from rejections"))
+
+    def forgive(self, failures: Mapping[str, int], conflicts: Mapping[str, int], rejections: Mapping[str, int]) -> None:
+        """Writes down that these failures, conflicts and rejections no longer count."""
         with self._transaction():
             self._db.executemany("insert or replace into retries values (?, ?)", failures.items())
             self._db.executemany("insert or replace into reruns values (?, ?)", conflicts.items())
+            self._db.executemany("insert or replace into rejections values (?, ?)", rejections.items())
 
     def sessions(self) -> list[SessionRow]:
         """Every session so far, in order."""

@@ -33,7 +33,7 @@ class UsageFiles:
 
     def take(self, row: AttemptRow) -> None:
         """Keeps the report of an attempt that has just ended: the last one of its task."""
-        source, name = f"{self._directory.outputs(row.key.task)}/{USAGE}", _name(row.key)
+        source, name = f"{self._directory.outputs(row.key.task, row.key.step)}/{USAGE}", _name(row.key)
         if name in self._kept or not os.path.lexists(source):
             return
         try:

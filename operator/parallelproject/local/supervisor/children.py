@@ -21,7 +21,7 @@ from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDE
 from parallelproject.local.supervisor import process_tree
 from parallelproject.local.supervisor.roster import Cut, Roster
 from parallelproject.local.supervisor.start_failure import start_failure
-from parallelproject.model.names import ENV_ATTEMPT, ENV_RUN, ENV_TASK_ID
+from parallelproject.model.names import ENV_ATTEMPT, ENV_RUN, ENV_STEP, ENV_TASK_ID
 from parallelproject.model.work import WorkKey
 
 _DEFAULT_SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
@@ -215,7 +215,8 @@ def key_of(environment: Mapping[bytes, bytes]) -> WorkKey | None:
     """The attempt that a process belongs to, by its environment; None if that names none."""
     task = environment.get(ENV_TASK_ID.encode(), b"").decode(errors="replace")
     number = environment.get(ENV_ATTEMPT.encode(), b"")
-    return WorkKey.of_task(task, int(number)) if number.isdigit() else None
+    step = environment.get(ENV_STEP.encode(), b"").decode(errors="replace")
+    return WorkKey.of_task(task, int(number), step) if number.isdigit() else None
 
 
 def zombie(kind: int, id: int) -> Any:

@@ -14,7 +14,7 @@ from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.state import Repair, VerificationState
 from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, verify
 from parallelproject.executors.base.task_file import verification_feedback
-from parallelproject.local.delivery.attempts import Deliveries
+from parallelproject.local.delivery.attempts import Deliveries, end_of_file
 from parallelproject.local.errors import RunError
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
@@ -30,8 +30,6 @@ from parallelproject.whole_file import write_whole
 
 _BOOT = boot("parallelproject.local.verification.program", "sys.exit(main(sys.argv.pop()))")
 _FOLDER = "verification"
-_FAILURE_MAX = 16 * 1024
-"""Most bytes of why a repair failed that the next attempt is given."""
 
 
 class VerificationRound(NamedTuple):
@@ -167,7 +165,7 @@ class LocalVerification:
         printed = result.printed if result else ""
         text = verification_feedback(repair.check, command, repair.commit, repair.other, printed, show)
         if failed:
-            text += f"\nAttempt {number} was to repair it and failed:\n\n{_end_of(Path(failed))}"
+            text += f"\nAttempt {number} was to repair it and failed:\n\n{end_of_file(Path(failed))}"
         file.write_text(text, errors="surrogateescape")
         return str(file)
 
@@ -246,13 +244,3 @@ class LocalVerification:
     def _write_state(self, state: VerificationState) -> None:
         self._folder.mkdir(exist_ok=True)
         write_whole(self._file, json.dumps(state.to_json()), is_synced=True)
-
-
-def _end_of(file: Path) -> str:
-    """The end of a text; empty where it cannot be read."""
-    try:
-        with file.open("rb") as opened:
-            opened.seek(max(0, file.stat().st_size - _FAILURE_MAX))
-            return opened.read().decode(errors="replace")
-    except OSError:
-        return ""

@@ -16,7 +16,15 @@ from parallelproject.local.views.header import clock_time, header
 from parallelproject.local.views.needs import command_for, needs_now
 from parallelproject.local.views.tail import last_lines, printable
 from parallelproject.local.views.task_rows import ShownTask, table
-from parallelproject.local.views.words import cause, follow_up, has_not_started, landed
+from parallelproject.local.views.words import (
+    at_step,
+    cause,
+    follow_up,
+    has_not_started,
+    landed,
+    step_passed,
+    step_rejected,
+)
 from parallelproject.model.status import Reason, TaskState
 
 _RECENT_MIN, _RECENT_MAX = 3, 8
@@ -29,6 +37,8 @@ _LOOKS = {
     What.SUCCEEDED: ("✓", "green"),
     What.FAILED: ("✗", "red"),
     What.STOPPED: ("■", "yellow"),
+    What.STEP_PASSED: ("✓", "cyan"),
+    What.STEP_REJECTED: ("↺", "yellow"),
     What.SKIPPED: ("○", "dim"),
     What.TASK_FAILED: ("✗", "red"),
     What.HOOK_FAILED: ("✗", "red"),
@@ -130,8 +140,8 @@ def _running(board: Board, now: float, count: int) -> list[ShownTask]:
     for task, running in islice(chain(board.hooks_running.items(), board.running.items()), count):
         line = last_lines(running.log, 1)
         again = "hook  " if task in board.hooks_running else ""
-        again += f"attempt {running.number}  " if running.number > 1 else ""
-        text = again + (line[0] if line else "")
+        again += f"attempt {running.number}  " if running.number > 1 and not running.step else ""
+        text = at_step(running.step) + again + (line[0] if line else "")
         rows.append(ShownTask("▶", "cyan", task, clock_time(now - running.started), text, "dim", is_whole=False))
     return rows
 
@@ -145,6 +155,10 @@ def _finished(event: Event, board: Board) -> ShownTask:
         note = f"{cause(event.reason, event.exit_code)}; {follow_up(event, board)}"
     elif event.what is What.SUCCEEDED:
         note = landed(event)
+    elif event.what is What.STEP_PASSED:
+        note = step_passed(event)
+    elif event.what is What.STEP_REJECTED:
+        note = step_rejected(event, board)
     elif has_not_started(event):
         note = f"failed before it started ({event.reason})"
     else:

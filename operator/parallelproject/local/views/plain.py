@@ -12,14 +12,15 @@ from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.needs import command_for, is_question
 from parallelproject.local.views.tail import last_lines, printable
-from parallelproject.local.views.words import cause, follow_up, has_not_started, landed
+from parallelproject.local.views.words import cause, follow_up, has_not_started, landed, step_passed, step_rejected
 from parallelproject.model.status import TaskState
 
 LOG_LINES = 5
 """Lines of its log that are shown of a failure."""
 _WIDTH_MAX = 40
 NEEDS = frozenset({What.NEEDS_APPROVAL, What.NEEDS_INPUT})
-SHOWN = frozenset({What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.SKIPPED})
+_STEPS = frozenset({What.STEP_PASSED, What.STEP_REJECTED})
+SHOWN = _STEPS | {What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.SKIPPED}
 """What a run shows; the rest follows from these, or is in the summary."""
 
 
@@ -46,7 +47,7 @@ class PlainView:
             done += event.what is What.SUCCEEDED  # of several that ended together, each counts one more
             lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project, done)}")
             lines += [f"           ! {note}" for note in event.notes]
-            if event.what is What.FAILED and event.log:
+            if event.what in (What.FAILED, What.STEP_REJECTED) and event.log:
                 lines += _log_end(event)
         self._write(lines)
 
@@ -104,13 +105,19 @@ def sentence(event: Event, board: Board, done: int) -> str:
     """
     took = duration(event.took or 0.0)
     if event.what is What.STARTED:
-        return "started" if event.number == 1 else f"started, attempt {event.number}"
+        step = f" step {event.step}" if event.step else ""
+        return "started" + step + (f", attempt {event.number}" if event.number > 1 else "")
+    if event.what is What.STEP_PASSED:
+        return f"{step_passed(event)} after {took}"
+    if event.what is What.STEP_REJECTED:
+        return step_rejected(event, board)
     if event.what is What.SUCCEEDED:
         again = f" on attempt {event.number}" if event.number > 1 else ""
         work = f", {landed(event)}" if landed(event) else ""
         return f"succeeded in {took}{again}{work} ({done}/{len(board.graph.ids)})"
     if event.what is What.FAILED:
-        return f"failed ({cause(event.reason, event.exit_code)}) after {took}; {follow_up(event, board)}"
+        step = f"step {event.step} " if event.step else ""
+        return f"{step}failed ({cause(event.reason, event.exit_code)}) after {took}; {follow_up(event, board)}"
     if has_not_started(event):
         return f"failed before it started ({event.reason}): pproj why explains it"
     if event.what is What.STOPPED:

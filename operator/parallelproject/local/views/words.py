@@ -1,6 +1,8 @@
 """How attempts have ended, in words."""
 
+from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.report.changes import Event, What
+from parallelproject.core.report.step_words import rejection_words
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.model.names import EX_TEMPFAIL
@@ -17,6 +19,24 @@ def cause(reason: str | None, exit_code: int | None) -> str:
     if reason == Reason.GATE_FAILED:
         return f"the check failed with exit code {exit_code}"
     return reason or "unknown"
+
+
+def step_passed(event: Event) -> str:
+    """That a step has passed, and what follows."""
+    return f"{event.step} passed" if event.step else "done, and held for the next step"
+
+
+def step_rejected(event: Event, board: Board) -> str:
+    """That a gate has rejected the work, and what follows."""
+    record = board.plan.ledger.records.get(event.task, NEW) if board.plan else NEW
+    took = f" after {duration(event.took)}" if event.took is not None else ""
+    words = rejection_words(board.graph, board.graph.index[event.task], record, took)
+    return words or f"{event.step} rejected it{took}"
+
+
+def at_step(step: str) -> str:
+    """The step of an attempt, in front of what is said of it; empty for the task's own work."""
+    return f"{step}  " if step else ""
 
 
 def follow_up(event: Event, board: Board) -> str:

@@ -13,6 +13,7 @@ def of_a_repository(spec: Spec) -> list[str]:
         "spec.workspace.setup": spec.workspace.setup,
         "spec.workspace.copy": spec.workspace.copy_files,
         "spec.workspace.link": spec.workspace.link,
+        "spec.steps": spec.steps,
     }
     return [place for place, is_set in asked.items() if is_set]
 

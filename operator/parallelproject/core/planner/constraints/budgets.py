@@ -15,6 +15,7 @@ from parallelproject.core.planner.budget import (
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.constraints.fallbacks import role_now
 from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.core.planner.snapshot import ran_by
 from parallelproject.core.planner.spending import Spending
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import Reason
@@ -116,4 +117,4 @@ def _shortage_of(view: View, task: int) -> Shortage | None:
 
 def _role_of(view: View, task: int) -> str | None:
     """The role that runs the last attempt of a task."""
-    return view.record(task).fallback or view.graph.role[task]
+    return ran_by(view.graph, task, view.record(task))

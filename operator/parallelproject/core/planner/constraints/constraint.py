@@ -62,10 +62,12 @@ class Situation(NamedTuple):
     """Of the tasks that conditions decide on, those that wait for no other."""
     hooks: HookFacts | None = None
     """The hooks that have run; None: there are none."""
+    midway: Collection[int] = frozenset()
+    """The tasks between two of their steps that keep their files until they have landed."""
 
     def role_of(self, task: int) -> str | None:
         """The role that the next attempt of a task would have."""
-        role = self.graph.role[task]
+        role = self.snapshot.role(task)
         return self.acting.get(role, role)
 
 

@@ -1,6 +1,6 @@
 """With onFileOverlap Serialize, tasks that write the same files do not run at the same time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Self
 
 from parallelproject.core.graph.graph import CompiledGraph
@@ -11,23 +11,25 @@ from parallelproject.model.status import Reason
 
 
 class Files(Constraint):
-    """Blocks tasks that write the files of an active attempt."""
+    """Blocks tasks that write the files of an active attempt, or of a task between two of its steps."""
 
     reasons = (Reason.WAITING_FOR_FILES,)
 
-    def __init__(self, graph: CompiledGraph, busy: dict[int, int]) -> None:
-        self._locks, self._busy = graph.locks, busy
+    def __init__(self, graph: CompiledGraph, busy: dict[int, int], midway: Collection[int] = frozenset()) -> None:
+        self._locks, self._busy, self._midway = graph.locks, busy, midway
+        for task in midway:
+            self.take(task)
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
         """With Serialize."""
         if situation.spec.conflicts.on_file_overlap is not FileOverlap.SERIALIZE:
             return None
-        return cls(situation.graph, situation.snapshot.usage.patterns.copy())
+        return cls(situation.graph, situation.snapshot.usage.patterns.copy(), situation.midway)
 
     def blocks(self, task: int) -> Block | None:
-        """Whether one of its patterns is in use."""
-        busy = self._busy
+        """Whether one of its patterns is in use. A task between two steps has kept its own."""
+        busy = self._busy if task not in self._midway else {}
         for pattern in self._locks.all_of_task[task] if busy else ():
             if pattern in busy:
                 return Block(Reason.WAITING_FOR_FILES, line=pattern)

@@ -6,7 +6,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.pools import COMMON, MetLimit, limited, parked, pools_of
 from parallelproject.core.planner.constraints.waits import is_wait_forgiven
 from parallelproject.core.planner.explanation import Parked, View
-from parallelproject.core.planner.snapshot import Snapshot
+from parallelproject.core.planner.snapshot import Snapshot, next_role
 from parallelproject.model.spec import Spec
 
 
@@ -73,6 +73,6 @@ def parked_now(view: View) -> dict[str, Parked]:
 
 def role_now(view: View, task: int) -> str | None:
     """The role that the next attempt of a task would have, by a status."""
-    role = view.graph.role[task]
+    role = next_role(view.graph, task, view.record(task))
     ends = {pool: found.until for pool, found in parked_now(view).items()}
     return acting_roles(view.spec, ends, view.now).get(role, role)

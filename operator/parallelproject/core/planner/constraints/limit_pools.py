@@ -17,6 +17,7 @@ from parallelproject.core.planner.constraints.pools import (
     used,
 )
 from parallelproject.core.planner.explanation import Explanation, View, holding
+from parallelproject.core.planner.snapshot import next_role
 from parallelproject.core.times import duration, iso
 from parallelproject.model.status import Reason
 
@@ -126,7 +127,7 @@ class LimitPools(Constraint):
 
 def _fallbacks(view: View, task: int, until: float) -> list[str]:
     """Why no fallback runs a task."""
-    role = view.spec.role(view.graph.role[task])
+    role = view.spec.role(next_role(view.graph, task, view.record(task)))
     if role is None or not role.fallbacks:
         return []
     if until - view.now <= role.fallback_after_seconds:

@@ -12,7 +12,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.constraints.waits import deferral_ends, is_wait_forgiven, knows_reset
 from parallelproject.core.planner.explanation import Parked
-from parallelproject.core.planner.snapshot import Snapshot
+from parallelproject.core.planner.snapshot import Snapshot, ran_by
 from parallelproject.model.spec import Limit, Spec
 
 COMMON = ""
@@ -51,7 +51,7 @@ def pools_of(spec: Spec) -> dict[str | None, str]:
 
 def pool_of(graph: CompiledGraph, pools: Mapping[str | None, str], task: int, record: Record) -> str:
     """The pool that the last attempt of a task drew from."""
-    return pools.get(record.fallback or graph.role[task], COMMON)
+    return pools.get(ran_by(graph, task, record), COMMON)
 
 
 def limits_of(spec: Spec) -> dict[str, Limit]:

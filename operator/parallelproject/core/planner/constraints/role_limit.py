@@ -6,6 +6,7 @@ from typing import Self
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.constraints.fallbacks import role_now
 from parallelproject.core.planner.explanation import Explanation, View, holding
+from parallelproject.core.planner.snapshot import ran_by
 from parallelproject.model.status import Reason
 
 
@@ -53,8 +54,7 @@ class RoleLimit(Constraint):
     def holders(cls, view: View, task: int) -> Sequence[int]:
         """The active tasks of the role."""
         role = role_now(view, task)
-        ran = view.graph.role
-        return view.active(lambda i: (view.record(i).fallback or ran[i]) == role, expected=_limit(view, role) or 1)
+        return view.active(lambda i: ran_by(view.graph, i, view.record(i)) == role, expected=_limit(view, role) or 1)
 
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:

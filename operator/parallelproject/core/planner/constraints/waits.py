@@ -25,7 +25,7 @@ def backoff_ends(graph: CompiledGraph, spec: Spec, task: int, record: Record) ->
         return -math.inf  # an answer ends the wait, whenever it comes
     if record.is_deferred and record.ended is not None:
         return -math.inf if is_wait_forgiven(graph, task, record) else deferral_ends(spec, record)
-    failures = record.failures - graph.forgiven.get(task, 0)
+    failures = record.failures_that_count(graph.forgiven.get(task, 0))
     if failures == 0 or record.ended is None or record.reason == Reason.CONFLICT:
         return -math.inf
     first = spec.defaults.backoff_seconds

@@ -1,6 +1,7 @@
 """A task that runs, or whose attempt exists and cannot start."""
 
 from parallelproject.core.planner.explanation import View, failure
+from parallelproject.core.report.step_words import step_lines
 from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
 from parallelproject.core.report.why.delivery import conflicts
 from parallelproject.model.spec import ExecutorKind
@@ -58,6 +59,7 @@ def running(view: View, i: int) -> Why:
             more.append(f"its images: {images}")
     if record.job:
         answer += f", as {view.spec.executor.value} {record.job}"
+    more += step_lines(view.graph, i, record)
     if limit := deadline(view, i):
         more.append(limit)
     if record.fallback:

@@ -1,0 +1,101 @@
+"""Work of a task with steps, between them: held in a ref of the task, and landed as it was held.
+
+What is held is one commit on the commit that the work started from, as what lands is. A step that follows gets it
+checked out, wherever it runs. A ref that holds work never changes, so that a process that was killed is followed by
+one that finds all of it or nothing.
+"""
+
+from dataclasses import dataclass
+
+from parallelproject.git.landing.land import Landed, land_work, own_work
+from parallelproject.git.landing.other_work import Other, kept_before
+from parallelproject.git.landing.save import save
+from parallelproject.git.plumbing.commit import commit_tree
+from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.landed_history import work_of
+from parallelproject.git.plumbing.lines_of import lines_of
+from parallelproject.git.plumbing.outcome import Outcome, TransientError
+from parallelproject.git.plumbing.push import Update, push
+from parallelproject.git.plumbing.store import GitStore, opened
+from parallelproject.git.workspace.prepare import fetch_held, prepared_base
+
+_HELD = "held"
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWork:
+    """Work that is held."""
+
+    ref: str
+    commit: str
+    has_changed: bool
+    """Whether it changes anything."""
+    kept: tuple[Other, ...] = ()
+    """Work outside of the files of the workspace, which is not part of it."""
+
+
+def hold(delivery: Delivery, place: Place, attempt: int) -> HeldWork:
+    """Holds what an attempt left in its workspace, also if that is nothing. After an interruption call it again.
+
+    Args:
+        delivery: The attempt that did the work.
+        place: Where it worked.
+        attempt: Number of the attempt that is known for the work: this one, or one that finishes what it left.
+
+    Raises:
+        DeliveryError: the work may not land, or cannot be held.
+    """
+    with opened(delivery, place) as store:
+        try:
+            base = prepared_base(place)
+            if base is None:
+                raise TransientError("NotPrepared", "the workspace was not checked out, so there is no work to hold")
+            commit = store.kept(_HELD)
+            if commit is None:
+                work = own_work(store, base)
+                commit = work.commit if work else _nothing(store, base)
+                store.keep(_HELD, commit)
+            ref = save(store, delivery.refs.held(attempt), commit)
+            return HeldWork(ref, commit, _has_changed(store, commit), kept_before(store))
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+
+
+def land_held(delivery: Delivery, place: Place) -> Landed:
+    """Lands the work that the delivery continues, exactly as it is held.
+
+    Raises:
+        DeliveryError: with the outcome for the task, and where the work is kept.
+    """
+    with opened(delivery, place) as store:
+        try:
+            commit = fetch_held(store)
+            base = store.commit_of(f"{commit}^")
+            if not _has_changed(store, commit):
+                return Landed(Outcome.NO_CHANGE, base=base)
+            return land_work(store, work_of(store, commit))
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+
+
+def forget_held(delivery: Delivery, place: Place) -> None:
+    """Removes the refs of held work, which is not needed any more: the task has landed."""
+    with opened(delivery, place) as store:
+        try:
+            pattern = f"{delivery.refs.folder}/{_HELD}/*"
+            listed = store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, pattern).stdout
+            refs = [line.split("\t") for line in lines_of(listed.decode(errors="replace"))]
+            if refs:
+                push(store.git, [Update(ref, commit, None) for commit, ref in refs])
+        except GitFailedError:
+            return  # they are only in the way of nobody
+
+
+def _nothing(store: GitStore, base: str) -> str:
+    """A commit that changes nothing."""
+    return commit_tree(store, f"{base}^{{tree}}", base, signed=False, attempt=store.delivery.attempt)
+
+
+def _has_changed(store: GitStore, commit: str) -> bool:
+    return store.text("rev-parse", f"{commit}^{{tree}}") != store.text("rev-parse", f"{commit}^^{{tree}}")

@@ -1,0 +1,365 @@
+"""The steps of a task: where it stands follows from how its attempts ended, and the laws of that hold in any world."""
+
+from dataclasses import replace
+from itertools import combinations
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
+from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.core.steps.standing import Standing, maker_of, standing
+from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict, TaskStep
+from parallelproject.model.problem import ProblemsError
+from parallelproject.model.project import parse_spec
+from parallelproject.model.spec import FailurePolicy, Spec
+from parallelproject.model.status import Reason, TaskState
+from tests.core import test_laws as laws
+from tests.core.examples import examples
+from tests.core.projects import specs
+from tests.core.simulation import Chaos, History, Work, simulate
+
+HELD, PASSED, REJECTED, CONFLICT = StepVerdict
+REVIEW = TaskStep("review", True, 2)
+FORMAT = TaskStep("format", False, 0)
+TEST = TaskStep("test", True, 1)
+ROLES = [{"name": "coder"}, {"name": "reviewer", "maxConcurrent": 1}]
+
+
+def stand(steps: list[TaskStep], *ends: str, forgiven: int = 0) -> Standing:
+    """Where a task stands after ends such as ``own+`` (held), ``review+`` (passed) and ``review-`` (rejected)."""
+    makers = {OWN, *(step.name for step in steps if not step.is_gate)}
+    found = []
+    for number, end in enumerate(ends, 1):
+        name = "" if end[:-1] == "own" else end[:-1]
+        good = HELD if name in makers else PASSED
+        found.append(StepEnd(name, number, {"+": good, "-": REJECTED, "x": CONFLICT}[end[-1]]))
+    return standing(steps, found, forgiven)
+
+
+@pytest.mark.parametrize(
+    ("ends", "following", "work", "is_last", "turn"),
+    [
+        ([], OWN, 0, False, 1),
+        (["own+"], "format", 1, False, 1),
+        (["own+", "format+"], "review", 2, False, 1),
+        (["own+", "format+", "review+"], "test", 2, True, 1),
+        (["own+", "format+", "review-"], "format", 2, False, 2),
+        (["own+", "format+", "review-", "format+"], "review", 4, False, 2),
+        (["own+", "format+", "review+", "test-"], "format", 2, False, 2),
+        (["own+", "format+", "review+", "test-", "format+"], "review", 5, False, 2),
+        (["own+", "format+", "review+", "testx"], OWN, 0, False, 1),
+        (["own+", "format+", "review+", "test+"], None, 2, True, 1),
+    ],
+)
+def test_where_a_task_stands(ends: list[str], following: str | None, work: int, is_last: bool, turn: int) -> None:
+    found = stand([FORMAT, REVIEW, TEST], *ends)
+    assert (found.next, found.work, found.is_last, found.round) == (following, work, is_last, turn)
+
+
+def test_a_gate_before_a_step_that_makes_work_judges_again_what_that_has_made() -> None:
+    steps = [REVIEW, FORMAT, TEST]
+    assert stand(steps, "own+", "review+").next == "format"
+    assert stand(steps, "own+", "review+", "format+").next == "review"
+    assert stand(steps, "own+", "review+", "format+", "review+").next == "test"
+    assert not stand(steps[:2], "own+", "review+").is_last
+    assert stand(steps[:2], "own+", "review+", "format+").is_last
+    assert stand([FORMAT], "own+").is_last
+    found = stand(steps, "own+", "review+", "format+", "review-")
+    assert (found.next, maker_of(steps, "review"), maker_of(steps, "test")) == (OWN, OWN, "format")
+    assert stand(steps, "own+", "review+", "format+", "review-", "own+", "review+").next == "format"
+
+
+def test_a_gate_rejects_as_often_as_it_may_and_once_more_is_the_end() -> None:
+    rounds = ["own+", "review-"] * 2
+    assert stand([REVIEW], *rounds).refused is None
+    assert stand([REVIEW], *rounds).rejections == 2
+    assert stand([REVIEW], *rounds, "own+", "review-").refused == REVIEW
+    assert stand([REVIEW], *rounds, "own+", "review-", forgiven=3).refused is None
+    assert stand([REVIEW], *rounds, "own+", "review-", forgiven=3).next == OWN
+    assert stand([replace_rounds(REVIEW, 0)], "own+", "review-").refused is not None
+
+
+def replace_rounds(step: TaskStep, rounds: int) -> TaskStep:
+    return step._replace(max_rounds=rounds)
+
+
+def test_steps_that_were_removed_or_added_since_count_as_far_as_they_can() -> None:
+    ends = [StepEnd(OWN, 1, HELD), StepEnd("gone", 2, HELD), StepEnd("away", 3, REJECTED)]
+    assert standing([], ends[:1]) == Standing(next=None, work=1, is_last=True)
+    assert standing([TEST], ends) == Standing(next="test", work=2, is_last=True, round=2)
+
+
+def seen(number: int, phase: Phase, step: str = OWN, code: int | None = None, why: str | None = None) -> Attempt:
+    return Attempt(number, phase, False, False, number * 10.0, number * 10.0 + 5, why, code, step=step)
+
+
+def test_a_record_is_the_same_whether_ends_are_seen_at_once_or_one_by_one() -> None:
+    attempts = [
+        seen(1, Phase.FAILED, code=1, why="ExitCode"),
+        seen(2, Phase.HELD),
+        seen(3, Phase.FAILED, "review", 75, "Transient"),
+        seen(4, Phase.REJECTED, "review", 1),
+        seen(5, Phase.HELD),
+        seen(6, Phase.SUCCEEDED, "review"),
+    ]
+    record = NEW
+    for attempt in attempts:
+        record = settle(record, [attempt])
+        assert settle(record, [attempt]) == record
+    assert record == settle(NEW, attempts)
+    assert record.state is TaskState.SUCCEEDED
+    assert (record.attempts, record.failures, record.deferrals) == (6, 1, 1)
+    assert [(end.attempt, end.verdict) for end in record.steps] == [(2, HELD), (4, REJECTED), (5, HELD)]
+
+
+def project(**fields: Any) -> Spec:
+    steps = [{"name": "review", "role": "reviewer", "gate": True}, {"name": "test", "command": ["true"], "gate": True}]
+    return parse_spec({"roles": ROLES, "defaults": {"role": "coder", "backoffSeconds": 0}, "steps": steps} | fields)
+
+
+def decide(spec: Spec, now: float = 1000.0, **attempts: list[Attempt]) -> Plan:
+    return plan(compile_graph(spec), spec, Ledger(), attempts, now)
+
+
+def starts(found: Plan) -> list[tuple[int, str]]:
+    snapshot = found.ledger.snapshot
+    assert snapshot is not None
+    return [(launch.task, snapshot.standing(launch.task).next or OWN) for launch in found.launches]
+
+
+def test_what_depends_on_a_task_starts_when_all_its_steps_have_passed() -> None:
+    spec = project(tasks=[{"id": "a"}, {"id": "b", "dependencies": ["a"]}])
+    assert starts(decide(spec)) == [(0, OWN)]
+    assert starts(decide(spec, a=[seen(1, Phase.HELD)])) == [(0, "review")]
+    assert starts(decide(spec, a=[seen(1, Phase.HELD), seen(2, Phase.PASSED, "review")])) == [(0, "test")]
+    done = [seen(1, Phase.HELD), seen(2, Phase.PASSED, "review"), seen(3, Phase.SUCCEEDED, "test")]
+    assert starts(decide(spec, a=done)) == [(1, OWN)]
+
+
+def test_a_task_chooses_its_steps() -> None:
+    spec = project(tasks=[{"id": "a", "steps": ["test"]}, {"id": "b", "steps": []}])
+    graph = compile_graph(spec)
+    assert [[step.name for step in graph.steps_of(i)] for i in (0, 1)] == [["test"], []]
+    assert starts(decide(spec, a=[seen(1, Phase.HELD)], b=[seen(1, Phase.SUCCEEDED)])) == [(0, "test")]
+
+
+def test_a_task_keeps_its_files_and_no_slot_between_two_steps() -> None:
+    tasks = [{"id": "a", "files": ["x"]}, {"id": "b", "files": ["x"]}, {"id": "c"}]
+    busy = {"a": [seen(1, Phase.HELD)], "c": [seen(1, Phase.HELD)]}
+    spec = project(tasks=tasks, parallelism=4)
+    found = decide(spec, **busy)  # one reviewer: one of the two waits, and keeps its files
+    assert starts(found) == [(0, "review")]
+    assert found.reasons == [Reason.STARTING, Reason.WAITING_FOR_FILES, Reason.WAITING_FOR_ROLE]
+    waiting = decide(spec, a=busy["a"], c=[seen(1, Phase.HELD), Attempt(2, Phase.ACTIVE, True, step="review")])
+    assert waiting.reasons[:2] == [Reason.WAITING_FOR_ROLE, Reason.WAITING_FOR_FILES]
+    assert waiting.running == 1
+
+
+def test_a_task_between_two_steps_starts_before_new_ones_and_ends_when_others_have_failed() -> None:
+    tasks = [{"id": "a", "priority": 9}, {"id": "b"}, {"id": "c", "dependencies": ["b"]}, {"id": "bad"}]
+    spec = project(tasks=tasks, parallelism=1, scheduling="Graph", defaults={"role": "coder", "maxAttempts": 1})
+    bad = [seen(1, Phase.FAILED, code=1, why="ExitCode")]
+    past = {"b": [seen(1, Phase.SUCCEEDED)], "c": [seen(1, Phase.HELD)]}
+    assert starts(decide(spec, **past)) == [(2, "review")]
+    assert starts(decide(spec, **past, bad=bad)) == [(2, "review")]
+    fail_fast = spec.model_copy(update={"failure_policy": FailurePolicy.FAIL_FAST})
+    assert decide(fail_fast, **past, bad=bad).launches == []
+
+
+def test_failures_count_for_the_step_that_they_are_of() -> None:
+    spec = project(tasks=[{"id": "a", "maxAttempts": 2}])
+    crash = [
+        seen(1, Phase.FAILED, code=1, why="ExitCode"),
+        seen(2, Phase.HELD),
+        seen(3, Phase.FAILED, "review", 9, "x"),
+    ]
+    assert starts(decide(spec, a=crash)) == [(0, "review")]
+    found = decide(spec, a=[*crash, seen(4, Phase.FAILED, "review", 9, "ExitCode")])
+    assert (found.states, found.reasons) == ([TaskState.FAILED], [Reason.EXIT_CODE])
+
+
+def test_a_task_whose_gate_rejects_once_more_than_it_may_has_failed() -> None:
+    spec = project(tasks=[{"id": "a"}, {"id": "b", "dependencies": ["a"]}])
+    rounds = [seen(n, Phase.HELD) if n % 2 else seen(n, Phase.REJECTED, "review", 1) for n in range(1, 7)]
+    assert starts(decide(spec, a=rounds[:4])) == [(0, OWN)]
+    found = decide(spec, a=rounds)
+    assert found.states == [TaskState.FAILED, TaskState.SKIPPED]
+    assert found.reasons == [Reason.GATE_FAILED, Reason.DEPENDENCY_FAILED]
+    again = spec.model_copy(
+        update={"retries": [parse_spec({"retries": [{"id": "a", "forgiveRejections": 3}]}).retries[0]]}
+    )
+    assert starts(decide(again, a=rounds)) == [(0, OWN)]
+
+
+def test_a_budget_that_is_used_up_between_two_steps_ends_the_run_although_others_wait_for_files() -> None:
+    tasks = [{"id": "a", "files": ["x"]}, {"id": "b", "files": ["x"], "steps": []}]
+    spec = project(tasks=tasks, budgets=[{"unit": "usd", "limit": "1", "perRole": {"reviewer": "0"}}])
+    assert decide(spec, a=[seen(1, Phase.HELD)]).is_exhausted
+
+
+@pytest.mark.parametrize(
+    ("fields", "place", "words"),
+    [
+        ({"steps": [{"name": "x"}]}, "spec.steps[0]", "neither a role nor a command"),
+        ({"steps": [{"name": "x", "role": "coder", "maxRounds": 5}]}, "spec.steps[0].maxRounds", "only for a gate"),
+        ({"steps": [{"name": "x", "role": "coder"}] * 2}, "spec.steps[1].name", "another step"),
+        ({"steps": [{"name": "x", "role": "codr"}]}, "spec.steps[0].role", "not a role"),
+        ({"tasks": [{"id": "a", "steps": ["tset"]}]}, "spec.tasks[0].steps[0]", "not a step"),
+        ({"tasks": [{"id": "a", "steps": ["test", "test"]}]}, "spec.tasks[0].steps[1]", "twice"),
+    ],
+)
+def test_steps_that_cannot_be_are_refused(fields: dict[str, Any], place: str, words: str) -> None:
+    with pytest.raises(ProblemsError) as caught:
+        compile_graph(project(**fields))
+    assert [(problem.place, words in problem.found) for problem in caught.value.problems] == [(place, True)]
+
+
+# -- laws, over random projects
+
+NAMES = ["format", "review", "sign", "test"]
+
+
+@st.composite
+def stepped(draw: st.DrawFn, policies: tuple[str, ...] = ("FinishLevel", "Continue", "FailFast")) -> Spec:
+    spec = draw(specs(policies=policies, deadlines=False))
+    roles = [role.name for role in spec.roles]
+    steps = [
+        {"name": name, "gate": draw(st.booleans()), "command": ["true"]}
+        | ({"role": draw(st.sampled_from(roles))} if roles and draw(st.booleans()) else {})
+        for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3, unique=True))
+    ]
+    for step in steps:
+        if step["gate"]:
+            step["maxRounds"] = draw(st.integers(0, 2))
+    made = parse_spec({"steps": steps}).steps
+    choices = st.one_of(st.none(), st.lists(st.sampled_from([step.name for step in made]), unique=True))
+    tasks = [task.model_copy(update={"steps": draw(choices)}) for task in spec.tasks]
+    return spec.model_copy(update={"steps": made, "tasks": tasks})
+
+
+def history_of(spec: Spec, seed: int, chaos: Chaos, rejecting: float) -> History:
+    return simulate(spec, seed, replace(chaos, rejecting=rejecting))
+
+
+rejecting = st.sampled_from([0.0, 0.3, 0.8])
+histories = st.builds(history_of, stepped(), laws.seeds, laws.chaoses, rejecting)
+unedited = st.builds(history_of, stepped(), laws.seeds, laws.unedited, rejecting)
+
+
+def works_of(history: History, task: str) -> list[Work]:
+    """The attempts of a task, in order, without those that were never made."""
+    return sorted((work for work in history.works.values() if work.key.task == task), key=lambda work: work.key.number)
+
+
+@examples(60)
+@given(unedited)
+def test_no_work_lands_before_all_its_gates_have_passed_on_it(history: History) -> None:
+    graph = history.end.graph
+    for i, task in enumerate(graph.ids):
+        gates = {step.name for step in graph.steps_of(i) if step.is_gate}
+        passed: set[str] = set()
+        for work in works_of(history, task):
+            if work.phase is Phase.HELD:
+                passed = set()
+            elif work.phase is Phase.PASSED:
+                passed.add(work.step)
+            elif work.phase is Phase.REJECTED:
+                passed = set()
+            elif work.phase is Phase.SUCCEEDED:
+                before = passed if work.step in gates else set()  # what it has changed itself, no gate has judged
+                assert before | ({work.step} & gates) == gates
+                makers = {step.name for step in graph.steps_of(i)} - gates
+                assert makers <= {other.step for other in works_of(history, task)}
+
+
+@examples(60)
+@given(unedited)
+def test_a_gate_rejects_at_most_once_more_than_it_may_and_then_nothing_of_the_task_starts(history: History) -> None:
+    graph = history.end.graph
+    for i, task in enumerate(graph.ids):
+        rounds = {step.name: step.max_rounds for step in graph.steps_of(i) if step.is_gate}
+        counted = dict.fromkeys(rounds, 0)
+        before: Work | None = None
+        for work in works_of(history, task):
+            assert all(count <= rounds[gate] for gate, count in counted.items())
+            if before is not None and before.phase is Phase.REJECTED:
+                assert work.step == maker_of(graph.steps_of(i), before.step)
+            counted[work.step] = counted.get(work.step, 0) + (work.phase is Phase.REJECTED) if work.is_gate else 0
+            counted = {gate: count for gate, count in counted.items() if gate in rounds}
+            before = work
+        if any(count > rounds[gate] for gate, count in counted.items()):
+            assert history.final[task][:2] == (TaskState.FAILED, Reason.GATE_FAILED)
+
+
+@examples(60)
+@given(unedited)
+def test_no_step_of_a_task_starts_after_the_task_has_failed_and_none_twice_at_once(history: History) -> None:
+    for launched in history.launches:
+        state = launched.planned.plan.states[launched.planned.graph.index[launched.key.task]]
+        assert state is TaskState.PENDING
+        assert all(key.task != launched.key.task for key in launched.running)
+    failed: set[str] = set()
+    for planned in history.plans:
+        assert not failed & {planned.graph.ids[launch.task] for launch in planned.plan.launches}
+        states = zip(planned.graph.ids, planned.plan.states, strict=True)
+        failed |= {task for task, state in states if state is TaskState.FAILED}
+
+
+@examples(60)
+@given(unedited)
+def test_no_more_run_than_slots_and_roles_allow_whatever_their_step(history: History) -> None:
+    for launched in history.launches:
+        graph, spec = launched.planned.graph, launched.planned.spec
+        assert len(launched.running) < spec.parallelism
+        caps = {role.name: role.max_concurrent for role in spec.roles if role.max_concurrent}
+        mine = graph.role_at(graph.index[launched.key.task], history.works[launched.key].step)
+        running = [
+            key for key in launched.running if graph.role_at(graph.index[key.task], history.works[key].step) == mine
+        ]
+        assert mine not in caps or len(running) < caps[mine]
+
+
+@examples(60)
+@given(unedited)
+def test_the_files_of_a_task_are_its_own_from_its_first_step_to_its_end(history: History) -> None:
+    graph, spec = history.end.graph, history.end.spec
+    pairs = [(i, j) for i, j in combinations(range(len(graph.ids)), 2) if laws.share_files(graph, spec, i, j)]
+    order = {launched.key: place for place, launched in enumerate(history.launches)}
+    for i, j in pairs:
+        for mine, theirs in ((i, j), (j, i)):
+            works = [work for work in works_of(history, graph.ids[mine]) if work.key in order]
+            held = [work for work in works if work.phase is Phase.HELD]
+            landed = [work for work in works if work.phase is Phase.SUCCEEDED]
+            if not held or not landed:
+                continue
+            first, last = order[held[0].key], order[landed[-1].key]
+            others = works_of(history, graph.ids[theirs])
+            assert not any(first < order[work.key] < last for work in others if work.key in order)
+
+
+@examples(60)
+@given(stepped(policies=("Continue",)), laws.seeds, laws.unedited, rejecting)
+def test_a_project_with_steps_ends_the_same_whatever_came_late_or_was_restarted(
+    spec: Spec, seed: int, chaos: Chaos, share: float
+) -> None:
+    smooth = history_of(spec, seed, Chaos(failing=chaos.failing), share)
+    assert history_of(spec, seed, replace(chaos, refused=0.0, overlooked=0.0), share).final == smooth.final
+
+
+@examples(40)
+@given(histories)
+def test_every_project_with_steps_ends_after_a_bounded_number_of_attempts(history: History) -> None:
+    most = 1 + sum(1 + step.max_rounds for step in history.end.spec.steps if step.gate)
+    for task in history.end.graph.ids:
+        ends = history.end.plan.ledger.records.get(task, NEW).steps
+        assert len(ends) <= (2 + len(history.end.spec.steps)) * (most + 1)
+
+
+@examples(60)
+@given(unedited)
+def test_after_a_restart_the_plan_is_the_same_from_any_earlier_ledger(history: History) -> None:
+    laws.test_after_a_restart_the_plan_is_the_same_from_any_earlier_ledger.hypothesis.inner_test(history)  # type: ignore[attr-defined]

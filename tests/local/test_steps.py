@@ -1,0 +1,221 @@
+"""Steps and gates with a real repository: what lands has passed all gates as it is, once, whatever was cut off."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.local.checkout import Checkout, Striker
+from tests.local.runner import Runner, tasks, until
+from tests.local.test_landing_killed import VICTIMS
+
+GATE = {"name": "review", "gate": True}
+COMMAND = """
+echo "do $PPROJ_ATTEMPT $PPROJ_ROUND" >> $JOURNAL
+cat ${PPROJ_FEEDBACK:-/dev/null} >> $JOURNAL.feedback
+echo "round $PPROJ_ROUND" > work; echo kept >> all
+"""
+
+
+@pytest.fixture
+def stepped(runner: Callable[..., Runner], tmp_path: Path) -> Callable[..., tuple[Runner, Checkout]]:
+    def make(
+        *steps: dict[str, Any], command: str = COMMAND, work: Any = None, options: Any = None, **fields: Any
+    ) -> tuple[Runner, Checkout]:
+        checkout = Checkout(tmp_path)
+        spec = {"steps": list(steps), "tasks": work or tasks("a"), **fields}
+        return runner(spec, command, options={"repository": checkout.path, **(options or {})}), checkout
+
+    return make
+
+
+def gate(script: str, name: str = "review", **fields: Any) -> dict[str, Any]:
+    said = f'echo "{name} $PPROJ_ROUND" >> $JOURNAL; {script}'
+    return {"name": name, "gate": True, "command": ["sh", "-c", said], **fields}
+
+
+def step(script: str, name: str) -> dict[str, Any]:
+    return {"name": name, "command": ["sh", "-c", f'echo "{name} $PPROJ_ROUND" >> $JOURNAL; {script}']}
+
+
+REVIEWER = 'git show --stat HEAD; grep -q "round 3" work || { echo "not yet: $(cat work)"; exit 1; }'
+
+
+def test_a_reviewer_that_rejects_twice_then_accepts(stepped: Callable[..., tuple[Runner, Checkout]]) -> None:
+    run, checkout = stepped(gate(REVIEWER))
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "do 3 2", "review 2", "do 5 3", "review 3"]
+    assert checkout.tasks() == ["a"]
+    assert checkout.show("work") == "round 3"
+    assert checkout.show("all") == "kept\nkept\nkept", "each round goes on with the work before"
+    assert checkout.state() == {"a/landed"}, "nothing is held any more"
+    feedback = Path(f"{run.journal_file}.feedback").read_text()
+    assert "The work did not land: review rejected the work with exit code 1 (attempt 2)." in feedback
+    assert "not yet: round 1" in feedback
+    assert "not yet: round 2" in feedback
+    run.run()
+    assert len(run.journal()) == 6, "nothing is left to do"
+    checkout.check()
+
+
+def test_one_that_never_accepts_fails_the_task_and_its_work_is_kept(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    work = [{"id": "a"}, {"id": "b", "dependencies": ["a"]}]
+    run, checkout = stepped(gate("echo never; exit 3", maxRounds=1), work=work)
+    said = run.run(1)
+    assert run.journal() == ["do 1 1", "review 1", "do 3 2", "review 2"]
+    assert checkout.tasks() == []
+    assert {"a/held/1", "a/held/3"} <= checkout.state()
+    assert checkout.show("work", checkout.ref("a/held/3")) == "round 2"
+    assert "GateFailed" in said or "rejected" in said
+    assert "review rejected" in said
+    run.run(1)
+    assert run.journal()[4:] == ["do 5 3", "review 3", "do 7 4", "review 4"], "started again it has as many rounds"
+
+
+def test_a_security_gate_that_finds_a_planted_key_and_a_fix_that_removes_it(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    planted = 'test $PPROJ_ROUND = 2 || { echo "token = tok-12345" > settings; exit; }; rm -f settings; echo x > work'
+    find = '! grep -rn "tok-" --exclude-dir=.git . > $PPROJ_OUTPUTS/found || { cat $PPROJ_OUTPUTS/found; exit 1; }'
+    run, checkout = stepped(gate(find, "security"), command=planted)
+    run.run()
+    assert "./settings:1:token" in Path(run.state / "logs" / "a.2.log").read_text()
+    assert checkout.git("log", "--format=%H", "--all", "-S", "tok-12345", "--", "settings") == ""
+    assert checkout.git("ls-tree", "--name-only", "parallel/demo").splitlines() == ["README", "shared.txt", "work"]
+
+
+def test_steps_follow_in_order_and_only_what_those_change_that_are_no_gates_lands(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    spoil = gate("echo spoilt > work; echo more > more; git commit --quiet --allow-empty -m x")
+    fixed = step("sed -i s/round/Round/ work; echo formatted > format.txt", "format")
+    seen = gate('test "$(cat work)" = "Round 1" && test ! -e more && test "$(git log --oneline | wc -l)" = 2', "test")
+    run, checkout = stepped(spoil, fixed, seen)
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "format 1", "review 1", "test 1"]
+    assert checkout.show("work") == "Round 1"
+    assert checkout.git("diff", "--name-only", "main", "parallel/demo").splitlines() == ["all", "format.txt", "work"]
+    assert checkout.tasks() == ["a"]
+
+
+def test_the_last_step_lands_its_own_change(stepped: Callable[..., tuple[Runner, Checkout]]) -> None:
+    run, checkout = stepped(step("echo formatted >> work", "format"))
+    run.run()
+    assert checkout.show("work") == "round 1\nformatted"
+    assert checkout.state() == {"a/landed"}
+
+
+def test_a_report_in_a_file_rejects_whatever_the_exit_code_is_and_later_is_no_verdict(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    once = "test -e $JOURNAL.later || { touch $JOURNAL.later; exit 75; }"
+    file = f'{once}; test $PPROJ_ROUND != 1 || echo "use tabs" > $PPROJ_OUTPUTS/rejected.md'
+    run, checkout = stepped(gate(file))
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "review 1", "do 4 2", "review 2"]
+    assert "use tabs" in Path(f"{run.journal_file}.feedback").read_text()
+    assert checkout.tasks() == ["a"]
+
+
+def test_a_gate_that_is_killed_is_tried_again_and_is_no_verdict(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    run, checkout = stepped(gate("test -e $JOURNAL.once || { touch $JOURNAL.once; kill -9 $$$$; }"))
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "review 1"]
+    assert [row.key[1:] for row in run.attempts()] == [("a", "", 1), ("a", "review", 2), ("a", "review", 3)]
+    assert checkout.tasks() == ["a"]
+
+
+def test_work_that_conflicts_when_all_gates_have_passed_goes_through_all_of_them_again(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    command = """
+    echo "$PPROJ_TASK_ID" >> $JOURNAL
+    echo "$PPROJ_TASK_ID of $(tail -1 shared.txt)" >> shared.txt
+    """
+    wait = gate("while test $PPROJ_TASK_ID = a && ! grep -q landed $JOURNAL; do sleep 0.02; done")
+    run, checkout = stepped(wait, command=command, work=[{"id": "a"}, {"id": "b", "steps": []}], parallelism=2)
+    process = run.start()
+    until(lambda: checkout.tasks() == ["b"] if "b/landed" in checkout.state() else False, what="b has landed")
+    with run.journal_file.open("a") as journal:
+        journal.write("landed\n")
+    process.finish(0)
+    assert checkout.tasks() == ["b", "a"]
+    assert run.journal().count("review 1") == 2
+    assert "b/landed" in checkout.state()
+    assert not any("held" in ref for ref in checkout.state())
+
+
+def test_a_run_that_is_stopped_in_a_gate_goes_on_with_that_gate(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    run, checkout = stepped(gate("test -e $JOURNAL.go || exec sleep 600"))
+    process = run.start()
+    until(lambda: "review 1" in run.journal(), what="the gate")
+    process.signal(signal.SIGINT)
+    process.finish(130)
+    assert checkout.tasks() == []
+    Path(f"{run.journal_file}.go").touch()
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "review 1"]
+    assert checkout.tasks() == ["a"]
+
+
+def test_a_task_that_changes_nothing_goes_through_its_gates_and_lands_nothing(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    run, checkout = stepped(gate("true"), command="echo do >> $JOURNAL")
+    run.run()
+    assert run.journal() == ["do", "review 1"]
+    assert checkout.tasks() == []
+    assert checkout.state() == set()
+
+
+def test_steps_need_a_repository(runner: Callable[..., Runner]) -> None:
+    run = runner({"tasks": tasks("a"), "steps": [gate("true")]}, COMMAND)
+    with pytest.raises(Exception, match=r"spec\.steps: needs a repository"):
+        run.run(1)
+
+
+def test_held_work_that_somebody_removed_fails_the_task_and_says_so(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    names = "for-each-ref --format='%(refname)' refs/parallelproject/"
+    remove = f"repo=$(cat $JOURNAL.repo); git --git-dir=$repo update-ref -d $(git --git-dir=$repo {names})"
+    run, checkout = stepped(gate(remove), step("true", "format"))
+    Path(f"{run.journal_file}.repo").write_text(str(checkout.path / ".git"))
+    said = run.run(1)
+    assert checkout.tasks() == []
+    assert "Policy" in said
+    assert "held the work of the task" in Path(run.state / "logs" / "a.3.log").read_text()
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.sampled(1, by=("victim",))
+@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize("at", range(6, 96, 5))
+def test_killed_at_a_call_of_git_it_comes_to_the_same_end(
+    stepped: Callable[..., tuple[Runner, Checkout]], tmp_path: Path, victim: str, at: int
+) -> None:
+    judged = 'git show HEAD:work | tee -a $JOURNAL.seen; grep -q "round 2" work || exit 1'
+    more = {"defaults": {"backoffSeconds": 0, "maxAttempts": 5}, "conflicts": {"maxReruns": 5}}
+    work = [{"id": "a"}, {"id": "b", "dependencies": ["a"], "steps": ["format"]}]
+    run, checkout = stepped(gate(judged), step("echo formatted >> work", "format"), work=work, **more)
+    striker = Striker(tmp_path)
+    striker.arm(f'{VICTIMS[victim]}; real "$@"', at=at)
+    run.start(before=striker.use).finish(None)
+    assert striker.has_struck
+    run.run()
+    assert checkout.tasks() == ["a", "b"]
+    assert checkout.show("work", "parallel/demo~1") == "round 2\nformatted", "what landed is what passed the gate"
+    assert Path(f"{run.journal_file}.seen").read_text().endswith("round 2\nformatted\n")
+    left = {name for name in checkout.state() if name.split("/")[1] not in ("salvage", "conflict")}
+    assert left == {"a/landed", "b/landed"}
+    assert run.journal().count("review 3") == 0, "being killed is no rejection"
+    assert run.processes() == []
+    checkout.check()
