@@ -111,7 +111,7 @@ def test_a_task_that_cannot_repair_it_fails_and_may_be_retried(ns: Namespace) ->
     assert condition(done, "Verified")["status"] == "True"
 
 
-def test_a_broken_base_stops_the_project_until_the_spec_changes(ns: Namespace) -> None:
+def test_a_broken_base_stops_the_project_until_it_is_retried(ns: Namespace) -> None:
     ns.create(verified_spec())
     checks = Checks(ns, lambda check, there: True)
     done = checks.wait(has_completed, "the end")
@@ -119,7 +119,7 @@ def test_a_broken_base_stops_the_project_until_the_spec_changes(ns: Namespace) -
     assert condition(done, "Verified")["reason"] == "BaseFailed"
     assert done["status"]["verification"]["stopped"] is True
     checks.breaks = broken_by()
-    ns.patch({"parallelism": 3})
+    assert "p is no longer stopped" in ns.pproj("retry", "p").stdout
     done = checks.wait(lambda p: has_completed(p) and states(p)["d"] == "Succeeded", "the second end")
     assert condition(done, "Verified")["status"] == "True"
 
