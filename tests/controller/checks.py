@@ -8,6 +8,7 @@ from parallelproject.core.verification.check_message import CHECKED_OUT, checkou
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe
 from parallelproject.kube.client import MERGE_PATCH, ApiError
+from tests.controller.audit import history
 from tests.controller.cluster import LABEL, Json, Namespace, role
 
 GIT: Json = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "shop-git"}}
@@ -163,3 +164,38 @@ def commit(number: int) -> str:
 def broken_by(*names: str) -> Breaks:
     """A check fails while one of these has work there that none of its repairs follows."""
     return lambda check, there: any(name in there and f"{name}+1" not in there for name in names)
+
+
+def most_at_once(events: Sequence[Json], uid: str) -> int:
+    """How many pods of a project ran at once, at most."""
+    running, most = set[str](), 0
+    for happened in history(events, uid):
+        if happened.kind == "pod-created":
+            running.add(happened.uid)
+        elif happened.kind in ("pod-failed", "pod-succeeded", "pod-gone"):
+            running.discard(happened.uid)
+        most = max(most, len(running))
+    return most
+
+
+def acted_before_written(events: Sequence[Json]) -> list[str]:
+    """What was done before the status had the reason: a task repairs when the status has its repair, and the Job of a
+    run is removed when the status has its result."""
+    written: Json = {}
+    found = []
+    for event in events:
+        ref, answer = event["objectRef"], event.get("responseObject") or {}
+        name = ref.get("name") or (answer.get("metadata") or {}).get("name", "")
+        if ref.get("resource") == "parallelprojects" and answer.get("kind") == "ParallelProject":
+            written = (answer.get("status") or {}).get("verification") or written
+        elif ref.get("resource") == "jobs" and event["verb"] == "create" and answer.get("kind") == "Job":
+            notes = answer["spec"]["template"]["metadata"]["annotations"]
+            repair = json.loads(notes.get(f"{LABEL}/delivery", "{}")).get("repair", 0)
+            known = {row["task"]: row["repairs"] for row in written.get("repairs", ())}
+            if repair and known.get(answer["metadata"]["labels"][f"{LABEL}/task"]) != repair:
+                found.append(f"{name} was created, and the status has the repairs {known}")
+        elif ref.get("resource") == "jobs" and event["verb"] == "delete" and "-test-" in name:
+            known = {row["name"]: row["runs"] for row in written.get("checks", ())}
+            if int(name.split("-")[-2]) > known.get("test", 0):
+                found.append(f"{name} was removed, and the status has the runs {known}")
+    return found

@@ -12,6 +12,8 @@ from parallelproject.model.spec import MAX_TASKS
 
 WORK_BYTES = 4_096
 """Maximum size of what a run has found on the branch."""
+TEXT_MAX = 65_536
+"""Maximum size of one text."""
 COUNT_MAX = 1_000_000
 """No task has more attempts, and no check more runs."""
 _CHECKS_MAX = 100
@@ -87,5 +89,5 @@ class VerificationStatus(Model):
     """Checks that failed and passed on the same commit."""
     checks: Annotated[list[CheckNumber], Field(max_length=_CHECKS_MAX)] = []
     """How often each check ran."""
-    runs: Annotated[str, Field(max_length=500_000)] | None = None
-    """The runs whose results are needed: lines of JSON, compressed by zlib, in base85."""
+    runs: Annotated[list[Annotated[str, Field(max_length=TEXT_MAX)]], Field(max_length=10)] = []
+    """The runs whose results are needed: lines of JSON, compressed by zlib, in base85; in pieces."""

@@ -51,26 +51,44 @@ async def run(
     retried: list[str] = []
 
     def patch(project: Json) -> Json | None:
-        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
+        halted = halted_by_checks(project)
+        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop") or halted)
         wanted = list(dict.fromkeys([*failed, *skipped_tasks(project, tasks)]))  # one that failed may be skipped since
         deferred = deferred_tasks(project, tasks)
         if not wanted and not stopped and not deferred:
             lines[:] = [_nothing(project)]
             return None
         lines[:], retried[:] = _summary(name, wanted, stopped, list(deferred)), [*wanted, *deferred]
-        return retry_patch(project, failed | deferred, wanted)
+        return retry_patch(project, halted | failed | deferred, wanted)
 
     asking = Asking(keeper, name, output, starts=start)
     await asking.change(patch, lambda: lines, lambda: retried, terminal.show)
 
 
-def _entry(row: Mapping[str, Any]) -> Json:
+def _entry(project: Json, row: Mapping[str, Any]) -> Json:
     """The entry of spec.retries that forgives what a failed task has behind it."""
+    if row.get("reason") == Reason.VERIFICATION_FAILED:
+        return _another(project, row["id"])
     conflicts = int(row.get("conflicts") or 0)
     rejections = read_row(row).rejections
     forgive = int(row.get("failures") or 0) or (0 if conflicts or rejections else 1)
     others = {"forgiveConflicts": conflicts, "forgiveRejections": rejections}
     return {"id": row["id"], "forgive": forgive} | {field: count for field, count in others.items() if count}
+
+
+def _another(project: Json, task: str) -> Json:
+    """An entry of spec.retries that is not there yet: what counts is that it is new, as the task had no failure."""
+    entries: list[Json] = project["spec"].get("retries") or []
+    known: Json = next((entry for entry in entries if entry["id"] == task), {})
+    return {"id": task, "forgive": int(known.get("forgive") or 0) + 1}
+
+
+def halted_by_checks(project: Json) -> dict[str, Json]:
+    """The entry of spec.retries with which a project continues that the checks of what has landed have stopped."""
+    if not (project.get("status") or {}).get("verification", {}).get("stopped"):
+        return {}
+    waiting = [row["id"] for row in rows(project) if row.get("state") == "Skipped" and row.get("reason") == "Stopped"]
+    return {task: _another(project, task) for task in waiting[:1] or ids_of(project)[:1]}
 
 
 def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
@@ -79,7 +97,7 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
     Raises:
         Failure: one that is named is not there, or has not failed.
     """
-    failures = {row["id"]: _entry(row) for row in rows(project) if row.get("state") == "Failed"}
+    failures = {row["id"]: _entry(project, row) for row in rows(project) if row.get("state") == "Failed"}
     if not wanted:
         return failures
     skipped = skipped_tasks(project, wanted)

@@ -9,7 +9,7 @@ from parallelproject.core.verification.packed_lines import pack, unpack
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.record import EndedRun, VerificationRecord
 from parallelproject.core.verification.state import VerificationState
-from parallelproject.model.verification_status import COUNT_MAX, WORK_BYTES
+from parallelproject.model.verification_status import COUNT_MAX, TEXT_MAX, WORK_BYTES
 
 Json = dict[str, Any]
 
@@ -26,7 +26,8 @@ def render_verification(record: VerificationRecord) -> Json:
         "checks": [{"name": name, "runs": number} for name, number in record.numbers.items()],
     }
     if record.runs:
-        found["runs"] = pack("".join(f"{json.dumps(row)}\n" for row in _rows(record)))
+        text = pack("".join(f"{json.dumps(row)}\n" for row in _rows(record)))
+        found["runs"] = [text[at : at + TEXT_MAX] for at in range(0, len(text), TEXT_MAX)]
     if state.commit:
         found["commit"] = state.commit
     if state.settled:
@@ -101,7 +102,7 @@ def _read(found: Mapping[str, Any]) -> VerificationRecord:
         "flaky": found.get("flaky") or (),
     }
     numbers = {str(row["name"]): _count(row["runs"]) for row in found.get("checks") or ()}
-    written = [json.loads(line) for line in unpack(found.get("runs") or "").split("\n") if line]
+    written = [json.loads(line) for line in unpack("".join(found.get("runs") or ())).split("\n") if line]
     packed = {(row["base"], row["tip"]): str(row["work"]) for row in written if row.get("work") is not None}
     runs = tuple(_read_run(row, packed) for row in written)
     return VerificationRecord(VerificationState.from_json(state), _count(found["observedGeneration"]), numbers, runs)
