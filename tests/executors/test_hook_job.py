@@ -76,7 +76,7 @@ def test_it_runs_the_command_of_the_hook_in_the_template_of_its_role() -> None:
     made = job(spec(git=None, defaults={"role": "coder", "activeDeadlineSeconds": 90}))
     assert list(containers(made)) == ["agent"]
     container = containers(made)["agent"]
-    assert (container["image"], container["command"]) == ("tools:1", ["refresh", "$$(PPROJ_GROUP)"])  # as in a local run
+    assert (container["image"], container["command"]) == ("tools:1", ["refresh", "$$(PPROJ_GROUP)"])
     assert "args" not in container
     assert made["spec"]["template"]["spec"]["nodeSelector"] == {"disk": "fast"}
     assert made["spec"]["activeDeadlineSeconds"] == 90

@@ -125,6 +125,11 @@ class Plan:
         return self._people()
 
     @property
+    def hook_slots(self) -> int:
+        """Number of slots that hooks hold, with those to start."""
+        return len(self.ledger.hooks.running) + len(self.hooks)
+
+    @property
     def settled(self) -> list[str]:
         """The observed tasks that have succeeded and hold nothing: a plan without them is the same."""
         snapshot = self.ledger.snapshot

@@ -206,9 +206,10 @@ class Engine:
         """Does what follows for the verification of what has landed."""
         if decided.stopped:
             self._stop_runs(verification.running, str(decided.stopped))
-        of_hooks = len(self._hooks.running) if self._hooks else 0
         try:
-            found = verification.round(self._graph, decided, self._spec.parallelism - decided.running - of_hooks)
+            found = verification.round(
+                self._graph, decided, self._spec.parallelism - decided.running - decided.hook_slots
+            )
         except OSError as error:
             self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
             return
