@@ -64,6 +64,7 @@ def test_a_hook_takes_a_slot_at_the_place_of_the_task_that_waits_for_it() -> Non
     running = Ledger(hooks=HookProgress(running=frozenset({GROUP_X})))
     again = plan(graph, spec, running, {"second": [active()]}, 1.0)
     assert (list(again.hooks), list(again.launches)) == ([], [])
+    assert (made.hook_slots, again.hook_slots) == (1, 1), "what the verification may not use"
 
 
 def test_with_graph_the_next_level_does_not_wait_for_the_hook_after_one() -> None:

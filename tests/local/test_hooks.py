@@ -232,11 +232,11 @@ def test_a_hook_has_the_environment_of_its_role(runner: Make) -> None:
         {"name": "coder", "podTemplate": {"spec": {"containers": [container | {"env": []}]}}},
         {"name": "tools", "podTemplate": {"spec": {"containers": [container]}}},
     ]
-    script = hook('echo "$PPROJ_ROLE $TOOL $(TOOL)" >> $JOURNAL', role="tools")
+    script = hook('echo "$PPROJ_ROLE $TOOL $(echo $PPROJ_LEVEL)" >> $JOURNAL', role="tools")
     spec = {"tasks": tasks("a"), "roles": roles, "defaults": {"role": "coder"}, "hooks": {"beforeLevel": script}}
     run = runner(spec)
     run.run()
-    assert run.journal()[0] == "tools t1 t1"
+    assert run.journal()[0] == "tools t1 0"
 
 
 def test_events_say_what_hooks_and_groups_do(runner: Make) -> None:

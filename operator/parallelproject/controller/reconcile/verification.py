@@ -87,7 +87,8 @@ class ClusterVerification:
         record = project.record.with_ended(each.run for each in seen)
         record = _retried(project, spec, record)
         runs = [*self._read(project, record, graph), *(each.run for each in active)]
-        found = verify(settings, graph, decided, record.state, runs, spec.parallelism - decided.slots)
+        slots = spec.parallelism - decided.running - decided.hook_slots
+        found = verify(settings, graph, decided, record.state, runs, slots)
         project.record = record.with_state(found.state, project.generation)
         self._stop_useless(project, settings, decided, active)
         is_written = project.record is project.known_record

@@ -121,11 +121,6 @@ class Plan:
     _explain: Callable[[], Sequence[str | None]] = field(repr=False)
     _people: Callable[[], Mapping[int, str]] = field(repr=False)
 
-    @property
-    def slots(self) -> int:
-        """Slots of parallelism that attempts and hooks hold, with those that start now."""
-        return self.running + len(self.ledger.hooks.running.union(hook.step for hook in self.hooks))
-
     @cached_property
     def reasons(self) -> Sequence[str | None]:
         """The reasons of pending, failed and skipped tasks. Computed on access: only code that shows them needs them
@@ -136,6 +131,11 @@ class Plan:
     def people(self) -> Mapping[int, str]:
         """The pending tasks that wait for a person, and why; in spec order. Fast if none does."""
         return self._people()
+
+    @property
+    def hook_slots(self) -> int:
+        """Number of slots that hooks hold, with those to start."""
+        return len(self.ledger.hooks.running) + len(self.hooks)
 
     @property
     def settled(self) -> list[str]:

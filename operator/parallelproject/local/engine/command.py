@@ -97,7 +97,7 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent |
 
 
 def hook_commands(spec: Spec) -> dict[HookKind, Command]:
-    """The command of each hook, with the environment of its role's container."""
+    """The command of each hook as it is written, with the environment of its role's container."""
     found = {}
     for kind in HookKind:
         hook = spec.hooks.of(kind) if spec.hooks else None
@@ -106,7 +106,7 @@ def hook_commands(spec: Spec) -> dict[HookKind, Command]:
         role = spec.role(hook_role(spec, hook))
         container = role.pod_template.spec.containers[0] if role and role.pod_template else None
         env = (container.model_extra or {}).get("env") if container else None
-        found[kind] = Command(tuple(hook.command), tuple(_literals(env)))
+        found[kind] = Command(tuple(hook.command), tuple(_literals(env)), expands=False)
     return found
 
 

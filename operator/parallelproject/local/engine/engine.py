@@ -214,7 +214,9 @@ class Engine:
         if decided.stopped:
             self._stop_runs(verification.running, str(decided.stopped))
         try:
-            found = verification.round(self._graph, decided, self._spec.parallelism - decided.slots)
+            found = verification.round(
+                self._graph, decided, self._spec.parallelism - decided.running - decided.hook_slots
+            )
         except OSError as error:
             self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
             return
