@@ -37,11 +37,14 @@ class PlainView:
         for event in events:
             if event.what in NEEDS:
                 lines += _need(event, project, now, self._width)
-            if (event.what not in SHOWN and not has_not_started(event)) or is_question(event, project):
+            if is_question(event, project):
+                lines += _notes(event)
+                continue
+            if event.what not in SHOWN and not has_not_started(event):
                 continue
             done += event.what is What.SUCCEEDED  # of several that ended together, each counts one more
             lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project, done)}")
-            lines += [f"           ! {note}" for note in event.notes]
+            lines += _notes(event)
             if event.what is What.FAILED and event.log:
                 lines += [f"           │ {line}" for line in last_lines(event.log, LOG_LINES)]
                 lines.append(f"           └ {event.log}")
@@ -65,6 +68,10 @@ class PlainView:
             self._out.flush()
         except (OSError, ValueError):
             self._out = None  # nobody reads any more: the run continues all the same
+
+
+def _notes(event: Event) -> list[str]:
+    return [f"           ! {note}" for note in event.notes]
 
 
 def _need(event: Event, board: Board, now: str, width: int) -> list[str]:
