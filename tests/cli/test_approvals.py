@@ -1,5 +1,7 @@
-"""Approvals as commands show and give them, against the rule by which tasks start."""
+"""Approvals and answers as commands show and give them, against the rule by which tasks start."""
 
+from io import StringIO
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.cli.cluster.spec import approved_in
+from parallelproject.cli.commands.answer import answer_of
 from parallelproject.cli.commands.approve import approve_patch
 from parallelproject.cli.commands.get_task import show_task
 from parallelproject.cli.commands.rerun import rerun_patch
@@ -63,3 +66,11 @@ def test_a_rerun_asks_again_whenever_the_approval_was_given(attempts: int) -> No
     assert not waits(found["spec"])
     found["spec"] |= rerun_patch(found, ["a"])["spec"]
     assert waits(found["spec"])
+
+
+@pytest.mark.parametrize(("text", "file"), [("-", None), (None, Path("-"))])
+def test_an_answer_may_come_from_standard_input(
+    text: str | None, file: Path | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("Port 8080.\n"))
+    assert answer_of(text, file) == "Port 8080.\n"

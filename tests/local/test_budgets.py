@@ -90,6 +90,15 @@ def test_a_report_that_is_none_counts_as_nothing_and_the_run_says_so(runner: Mak
     assert "costUsd" not in status(run)["metrics"]
 
 
+def test_a_report_that_does_not_count_is_named_also_if_its_attempt_asks(runner: Make) -> None:
+    asks = "echo '[5]' > $PPROJ_OUTPUTS/usage.json; echo 'Which port?' > $PPROJ_OUTPUTS/needs-input.md"
+    started = runner(tasks("a"), asks).start()
+    started.wait_said("! usage.json is not a JSON object")
+    started.wait_said("pproj answer demo a")
+    started.signal(2)
+    started.finish(130)
+
+
 def test_a_budget_of_the_spec_has_another_limit_by_the_option_and_keeps_the_rest(runner: Make) -> None:
     run = runner(chain("a", "b"), SPENDS)
     run.spec["roles"] = [{"name": "coder"}]

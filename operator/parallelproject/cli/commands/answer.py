@@ -36,7 +36,8 @@ async def run(
         typer.Argument(metavar="TEXT", help="The answer; - reads it from standard input.", show_default=False),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("-f", "--file", metavar="FILE", help="Read the answer from this file.")
+        Path | None,
+        typer.Option("-f", "--file", metavar="FILE", help="Read the answer from this file; - is standard input."),
     ] = None,
     output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
@@ -46,7 +47,7 @@ async def run(
     answer in its prompt and in PPROJ_FEEDBACK; an agent continues its session where it can. pproj get NAME TASK shows
     the question.
     """
-    answer = _answer(text, file)
+    answer = answer_of(text, file)
     lines: list[str] = []
 
     def patch(project: Json) -> Json:
@@ -57,7 +58,7 @@ async def run(
     await Asking(keeper, name, output).change(patch, lambda: lines, lambda: [task])
 
 
-def _answer(text: str | None, file: Path | None) -> str:
+def answer_of(text: str | None, file: Path | None) -> str:
     """The answer, wherever it is.
 
     Raises:
@@ -67,7 +68,8 @@ def _answer(text: str | None, file: Path | None) -> str:
         found = "no answer is given" if text is None else "TEXT and -f exclude each other"
         raise Failure(found, hint="give TEXT after the TASK, - for standard input, or -f FILE", code=2)
     try:
-        found = file.read_text() if file else sys.stdin.read() if text == "-" else text or ""
+        is_piped = "-" in (text, str(file))
+        found = sys.stdin.read() if is_piped else file.read_text() if file else text or ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Failure(f"{file or 'standard input'} cannot be read: {why}", code=2) from None

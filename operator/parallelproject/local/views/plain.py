@@ -42,11 +42,14 @@ class PlainView:
             if event.hook:
                 lines.append(f"{now} {hook_sentence(event)}")
                 lines += _log_end(event) if event.what is What.HOOK_FAILED else []
-            if (event.what not in SHOWN and not has_not_started(event)) or is_question(event, project):
+            if is_question(event, project):
+                lines += _notes(event)
+                continue
+            if event.what not in SHOWN and not has_not_started(event):
                 continue
             done += event.what is What.SUCCEEDED  # of several that ended together, each counts one more
             lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project, done)}")
-            lines += [f"           ! {note}" for note in event.notes]
+            lines += _notes(event)
             if event.what in (What.FAILED, What.STEP_REJECTED) and event.log:
                 lines += _log_end(event)
         self._write(lines)
@@ -84,6 +87,10 @@ def hook_sentence(event: Event) -> str:
     else:
         how = "started" if event.what is What.HOOK_STARTED else f"succeeded in {took}"
     return f"hook {hook_words(event)} {how}"
+
+
+def _notes(event: Event) -> list[str]:
+    return [f"           ! {note}" for note in event.notes]
 
 
 def _need(event: Event, board: Board, now: str, width: int) -> list[str]:
