@@ -6,12 +6,15 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
-from parallelproject.model.conditions import OUTPUT_MAX, RESERVED_OUTPUTS, is_output, value_of
+from parallelproject.model.names import RESERVED_OUTPUTS
+from parallelproject.model.output_values import OUTPUT_MAX, is_output, value_of
 from parallelproject.model.problem import quoted
 from parallelproject.plain_file import open_plain
 
 ENTRIES_MAX = 1000
 """Maximum number of files in the folder. With more, none is an output: which ones would be up to the file system."""
+_SEEN_MAX = 10_000
+"""Entries of the folder and of folders in it that are looked at, for the paths of files."""
 
 
 class OutputsFound(NamedTuple):
@@ -55,6 +58,22 @@ def read_outputs(folder: str) -> OutputsFound:
         return OutputsFound(values, tuple(ignored))
     finally:
         os.close(opened)
+
+
+def files_below(folder: str) -> dict[str, str]:
+    """By path relative to a folder, in order, the absolute paths of its files and of those in its folders, without
+    links: at most ENTRIES_MAX."""
+    found: dict[str, str] = {}
+    waiting, left = [] if os.path.islink(folder) else [folder], _SEEN_MAX  # noqa: PTH114 - a Path costs as much
+    while waiting and left > 0 and len(found) < ENTRIES_MAX:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in islice(entries, left):
+                left -= 1
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif not entry.is_symlink() and len(found) < ENTRIES_MAX:
+                    found[entry.path[len(folder) + 1 :]] = entry.path
+    return dict(sorted(found.items()))
 
 
 def _read(name: str, folder: int) -> str | tuple[str]:

@@ -12,6 +12,7 @@ from parallelproject.agents.catalog import BY_NAME, PRESETS
 from parallelproject.agents.judge import Ending, record_of
 from parallelproject.agents.presets import aider, claude, codex, gemini, goose, opencode
 from parallelproject.agents.record import AgentOutcome, AgentRecord
+from parallelproject.agents.reset_time import reset_time
 
 STREAMS = Path(__file__).parent / "streams"
 NOW = 1796010000.0
@@ -62,6 +63,13 @@ def test_there_are_endings_of_every_agent_and_no_stream_is_without_one() -> None
 def test_every_outcome_but_a_question_is_among_them() -> None:
     """A question is a file among the outputs, not a part of the stream."""
     assert {row["outcome"] for row in ENDINGS.values()} == {o.value for o in AgentOutcome} - {"NeedsInput"}
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"), [("4:41am", 60), ("4:39am", -60), ("4:37am", 86400 - 180), ("4:40am", 0), ("3pm", 37200)]
+)
+def test_a_time_of_day_is_the_next_one_or_one_that_has_just_passed(words: str, seconds: int) -> None:
+    assert reset_time(f"You've hit your limit · resets {words} (Europe/Berlin)", NOW) == NOW + seconds
 
 
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -18,9 +18,13 @@ ROLE = {"name": "coder", "agent": {"type": "ClaudeCode"}}
 
 
 def test_a_workflow_runs_no_agents_by_name() -> None:
-    fields = {"tasks": [{"id": "a"}], "roles": [ROLE], "prompt": "x", "limits": [{"name": "y", "adaptive": {}}]}
+    roles = [ROLE | {"fallbacks": ["other"]}, {"name": "other"}]
+    tasks = [{"id": "a", "role": "coder"}]
+    fields = {"tasks": tasks, "roles": roles, "prompt": "x", "limits": [{"name": "y", "adaptive": {}}]}
     problems = check_for_cluster(parse_spec({**fields, "executor": "Workflow"}))
-    assert [problem.place for problem in problems] == ["spec.prompt", "spec.roles[0].agent", "spec.limits[0].adaptive"]
+    assert [problem.place for problem in problems][:4] == [
+        "spec.prompt", "spec.roles[0].agent", "spec.roles[0].fallbacks", "spec.limits[0].adaptive",
+    ]  # fmt: skip
     assert "use executor Job" in str(problems[1])
 
 
@@ -46,6 +50,9 @@ def template(**container: Any) -> dict[str, Any]:
 
 def test_a_cluster_runs_an_agent_whose_work_it_lands() -> None:
     assert problems_in_a_cluster(template(), prompt="{{ task.title }}") == []
+    other = {"name": "other", **template(command=["x"])}
+    roles = [ROLE | template() | {"fallbacks": ["other"]}, other]
+    assert problems_in_a_cluster({}, roles=roles, limits=[{"name": "y", "adaptive": {}}]) == []
 
 
 @pytest.mark.parametrize(
@@ -55,8 +62,6 @@ def test_a_cluster_runs_an_agent_whose_work_it_lands() -> None:
         (template(), {"git": None}, "spec.roles[0].agent: needs spec.git"),
         (template(command=["x"]), {}, "containers[0].command: is set, and the role has an agent, ClaudeCode"),
         (template(args=["x"]), {}, "containers[0].args: is set"),
-        (template(), {"limits": [{"name": "y", "adaptive": {}}]}, "spec.limits[0].adaptive: is for local runs only"),
-        (template() | {"fallbacks": ["coder"]}, {}, "spec.roles[0].fallbacks: are for local runs only"),
         (template(), {"prompt": "{% if %}"}, "spec.prompt: the template is wrong: line 1"),
         (template(command=["x"]) | {"agent": None}, {"prompt": "x"}, "spec.prompt: is read by no role"),
         (template() | {"agent": {"type": "Codex", "maxCost": {"usd": "1"}}}, {}, "Codex has no limit of cost"),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import pytest
+import yaml
 
 from parallelproject.local.read import read_run
 from tests.argo.project import TEMPLATE, WorkflowNamespace
@@ -90,6 +91,25 @@ CONDITIONAL_OUTCOME = {
     "alarm": ("Skipped", 0, None), "rescue": ("Succeeded", 1, None), "report": ("Succeeded", 1, None),
     "after": ("Succeeded", 1, None), "lacks": ("Failed", 0, None), "ship": ("Skipped", 0, None),
 }  # fmt: skip
+_STAGES = Path(__file__).parents[2] / "manifests/examples/eleven-stages.yaml"
+ELEVEN = [
+    _with(task(made["id"], *made.get("dependencies", ()), hold=True, when=made.get("when", [])), review="full")
+    for made in yaml.safe_load(_STAGES.read_text())["spec"]["tasks"]
+]
+ELEVEN_STEPS = [
+    ("", {"research1"}),
+    ("research1", {"critique1"}),
+    ("critique1", {"backend1", "frontend1"}),
+    ("frontend1", {"backend1"}),
+    ("backend1", {"backend-qa1", "frontend-qa1"}),
+    ("backend-qa1", {"frontend-qa1"}),
+    ("frontend-qa1", {"performance1", "security1"}),
+    ("performance1", {"security1"}),
+    ("security1", {"statistics1"}),
+    ("statistics1", {"devops1"}),
+    ("devops1", {"documentation1"}),
+    ("documentation1", set()),
+]
 COMMAND = """
 fifo="$HELD/$PPROJ_TASK_ID$PPROJ_ATTEMPT"
 [ -z "$PPROJ_PARAM_PUTS" ] || echo low > "$PPROJ_OUTPUTS/severity"
@@ -163,7 +183,7 @@ class Machine:
         os.close(os.open(self._folder / attempt, os.O_WRONLY))
 
     def outcome(self) -> dict[str, Ended]:
-        self._started.finish(1)
+        self._started.finish(None)
         run = read_run(self._runner.state)
         assert run is not None
         return _ends(rows(run))
@@ -230,3 +250,12 @@ def test_each_executor_decides_the_same_on_conditions_and_outputs(
     with stage(executor, ns, tmp_path, monkeypatch, CONDITIONAL, defaults={"maxAttempts": 1}) as running:
         take(running, CONDITIONAL_STEPS)
         assert running.outcome() == CONDITIONAL_OUTCOME
+
+
+@EXECUTORS
+def test_each_executor_runs_the_eleven_stages_of_a_feature_side_by_side(
+    executor: str, ns: WorkflowNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with stage(executor, ns, tmp_path, monkeypatch, ELEVEN, scheduling="Levels", parallelism=4) as running:
+        take(running, ELEVEN_STEPS)
+        assert running.outcome() == {made["id"]: Ended("Succeeded", 1, None) for made in ELEVEN}

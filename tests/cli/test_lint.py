@@ -54,6 +54,17 @@ def test_what_the_api_server_or_the_operator_would_refuse_is_an_error(
     assert told in result.err
 
 
+def test_what_a_local_run_would_refuse_in_workspaces_is_an_error(pproj: Pproj, manifest: Path):
+    workspace = "  workspace: {cacheKey: [lock], copy: [.env, ../.env], link: [a/../../b]}\n  tasks:"
+    manifest.write_text(MANIFEST.replace("  tasks:", workspace, 1))
+    result = pproj("lint", manifest)
+    assert result.code == 1
+    assert "spec.workspace.cacheKey: is set, and setup is not (remove it, or set setup)" in result.err
+    assert 'spec.workspace.copy[1]: "../.env" leaves the checkout (name files in it, as in .gitignore)' in result.err
+    assert 'spec.workspace.link[0]: "a/../../b" leaves the checkout' in result.err
+    assert "3 errors" in result.err
+
+
 def test_more_tasks_than_an_object_holds_are_an_error_in_a_manifest(pproj: Pproj, manifest: Path):
     manifest.write_text(MANIFEST + "".join(f"  - {{id: t{i}}}\n" for i in range(2000)))
     assert "2,003 are more than a project in a cluster holds" in pproj("lint", manifest, "--cluster").err

@@ -115,6 +115,14 @@ def test_what_failed_is_explained_with_its_log_and_the_command(pproj: Pproj, tmp
     assert "shop has no task nope" in found.err
 
 
+@pytest.mark.parametrize("command", ["get", "why", "delete"])
+def test_without_a_local_run_a_name_is_asked_for(pproj: Pproj, command: str):
+    missing = pproj(command)
+    reason = "there is no local run in this folder, so give the name of a project in the cluster"
+    assert (missing.code, missing.err.splitlines()[0]) == (2, f"error: Missing argument 'NAME': {reason}.")
+    assert pproj(command, "-n", "team").err.splitlines()[0] == "error: Missing argument 'NAME'."
+
+
 def test_which_projects_are_meant(pproj: Pproj, tasks_json: Path, tmp_path: Path):
     elsewhere = tmp_path / "elsewhere"
     for name, more in (("one", ()), ("two", ()), ("three", ("--state-dir", elsewhere))):

@@ -9,6 +9,7 @@ import pytest
 
 from parallelproject.core.times import epoch
 from tests.controller.cluster import Json, Namespace, role, rows, spec, task
+from tests.controller.operator_process import OperatorProcess
 from tests.controller.test_delivery import GIT, delivering
 
 pytestmark = pytest.mark.cluster
@@ -82,3 +83,23 @@ def test_tokens_and_cost_of_all_attempts_are_in_the_status(ns: Namespace) -> Non
     assert (row["inputTokens"], row["outputTokens"], row["costUsd"]) == (1200, 30, "0.1250")
     assert "costUsd" not in rows(done)["b"]
     assert done["status"]["metrics"]["costUsd"] == "0.1250"
+
+
+def test_a_fallback_runs_the_task_while_the_limit_of_its_role_is_used_up(
+    ns: Namespace, operator: OperatorProcess
+) -> None:
+    limited = ending("a", "RateLimited", code=75, resetAt=int(time.time()) + 86_400)
+    coder = ROLES["roles"][0] | {"fallbacks": ["other"], "fallbackAfterSeconds": 60}
+    codex = {"containers": [{"name": "agent", "image": "codex"}]}
+    roles = [coder, {"name": "other", "agent": {"type": "Codex"}, "podTemplate": {"spec": codex}}]
+    tasks = [limited | {"role": "coder"}, task("b", "a", role="coder", hold=True)]
+    ns.create(spec(*tasks, git=GIT, roles=roles))
+    ns.wait(lambda found: rows(found)["b"]["state"] == "Running", "b to run")
+    assert rows(ns.get())["a"] | {"fallback": "other", "attempts": 2} == rows(ns.get())["a"]
+    first, second = (attempts(ns, "a")[number]["spec"]["containers"][0] for number in ("1", "2"))
+    assert (first["image"], second["image"]) == ("agent", "codex")
+    assert ns.get()["status"]["limits"][0]["task"] == "a"
+    operator.kill()
+    operator.start()
+    ns.release("b")
+    assert rows(ns.wait_end())["b"]["fallback"] == "other"

@@ -32,7 +32,7 @@ def test_nothing_starts_over_a_budget_and_a_larger_one_goes_on(ns: Namespace) ->
     assert (condition(done, "Completed")["status"], condition(done, "Stalled")["status"]) == ("False", "True")
     assert done["status"]["budgets"] == [{"unit": "usd", "limit": "3", "spent": "2.2", "reserved": "0"}]
     document = json.loads(ns.pods("a")[0]["metadata"]["annotations"]["parallelproject.io/delivery"])
-    assert document["usage"] == "/pproj/outputs/usage.json"
+    assert (document["outputs"], document["readsUsage"]) == ("/pproj/outputs", True)
     ns.patch({"budgets": [{"unit": "usd", "limit": "6"}], "parallelism": 4})
     ns.release("c", "d")
     ended = ns.wait_end()

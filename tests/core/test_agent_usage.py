@@ -105,7 +105,7 @@ def test_the_status_has_it_by_task_and_in_all_and_a_restart_goes_on_from_there()
         "a": [ended(1, Phase.SUCCEEDED, AgentUsage(100, 10, Decimal("0.5")))],
         "b": [ended(1, Phase.FAILED, AgentUsage(7, None, None), reason="ExitCode", exit_code=1)],
     }
-    status = render_status(graph, spec, plan(graph, spec, Ledger(), attempts, 3.0), {}, 1, 3.0)
+    status = render_status(graph, spec, plan(graph, spec, Ledger(), attempts, 3.0), {}, 1, 3.0, name="p")
     rows = {row["id"]: row for row in status["tasks"]}
     assert (rows["a"]["inputTokens"], rows["a"]["outputTokens"], rows["a"]["costUsd"]) == (100, 10, "0.5000")
     assert (rows["b"]["inputTokens"], "costUsd" in rows["b"], "inputTokens" in rows["c"]) == (7, False, False)

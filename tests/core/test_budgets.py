@@ -13,6 +13,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.agent_usage import AgentUsage, sum_of
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.budget import Reservations, amount_text
+from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.planner.simulation import makespan
 from parallelproject.core.planner.spending import RoleSpending, Spending
@@ -26,6 +27,7 @@ from parallelproject.model.status import Reason, TaskState
 from tests.core.examples import examples
 from tests.core.projects import compiled, specs
 from tests.core.simulation import EDITS, Chaos, Edit, simulate
+from tests.core.test_condition_laws import conditional
 
 IDS = ["a", "b", "c", "d", "e", "f"]
 CODER: dict[str, Any] = {"name": "coder", "agent": {"type": "ClaudeCode"}}
@@ -164,7 +166,7 @@ def exhausted(**more: Any) -> tuple[Spec, Plan]:
 def test_a_project_whose_budget_is_used_up_is_not_finished_and_says_what_helps() -> None:
     spec, found = exhausted()
     assert (found.is_exhausted, found.completed, found.wake_at) == (True, False, None)
-    status = render_status(compile_graph(spec), spec, found, {}, 1, 10.0)
+    status = render_status(compile_graph(spec), spec, found, {}, 1, 10.0, name="p")
     shown = {c["type"]: (c["status"], c["reason"]) for c in status["conditions"]}
     assert shown["BudgetExhausted"] == ("True", "WaitingForBudget")
     assert shown["Completed"] == ("False", "BudgetExhausted")
@@ -191,11 +193,11 @@ def test_it_is_not_exhausted_while_something_else_may_still_happen() -> None:
 
 def test_a_project_with_budgets_that_goes_on_shows_what_is_spent_and_reserved() -> None:
     spec, found, _ = decide({"a": [spent("1.2")], "b": [active()]})
-    status = render_status(compile_graph(spec), spec, found, {}, 1, 10.0)
+    status = render_status(compile_graph(spec), spec, found, {}, 1, 10.0, name="p")
     assert condition(status, "BudgetExhausted")["status"] == "False"
     assert condition(status, "BudgetExhausted")["message"] == "spent $1.20 of $5.00"
     assert status["budgets"] == [{"unit": "usd", "limit": "5", "spent": "1.2", "reserved": "3.6"}]
-    assert not condition(render_status(*_without_budgets(), {}, 1, 10.0), "BudgetExhausted")
+    assert not condition(render_status(*_without_budgets(), {}, 1, 10.0, name="p"), "BudgetExhausted")
 
 
 def _without_budgets() -> tuple[Any, Spec, Plan]:
@@ -209,7 +211,7 @@ def answer(task: str, attempts: dict[str, list[Attempt]], **more: Any) -> tuple[
     if made.launches:  # as they show in a status
         running = {graph.ids[i]: [active(number)] for i, number in made.launches}
         made = plan(graph, spec, made.ledger, attempts | running, 11.0)
-    found = why(graph, spec, render_status(graph, spec, made, {}, 1, 12.0), task, 12.0)
+    found = why(graph, spec, render_status(graph, spec, made, {}, 1, 12.0, name="p"), task, 12.0)
     assert found.reason == Reason.WAITING_FOR_BUDGET
     return (found.answer, *found.more)
 
@@ -337,13 +339,47 @@ def test_spending_only_grows_and_is_that_of_all_attempts_whose_end_was_observed(
 def test_a_restart_from_the_status_has_the_same_plan(spec: Spec, budget: Budget, chaos: Chaos, seed: int) -> None:
     for planned in simulate(with_budget(spec, budget), seed, chaos).plans:
         made, graph = planned.plan, planned.graph
-        status = render_status(graph, planned.spec, made, {}, 1, planned.now)
+        status = render_status(graph, planned.spec, made, {}, 1, planned.now, name="p")
         again = replace(read_status(status), merged=planned.prior.merged)
         assert read_spending(status) == made.ledger.spending, "to the last decimal place"
         found = plan(graph, planned.spec, again, planned.observed, planned.now)
         assert found.ledger.spending == made.ledger.spending
         assert found.is_exhausted == made.is_exhausted
         assert [graph.ids[i] for i, _ in found.launches] == [graph.ids[i] for i, _ in made.launches]
+
+
+@examples(60)
+@given(conditional(deadlines=False) | specs(deadlines=False), budgets, chaoses, st.integers(0, 2**32))
+def test_it_is_exhausted_if_all_that_could_start_waits_for_a_budget(
+    spec: Spec, budget: Budget, chaos: Chaos, seed: int
+) -> None:
+    """The simulation also checks that a project that has not ended continues with a larger limit."""
+    of_tasks = {Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES}
+    for planned in simulate(with_budget(spec, budget), seed, chaos).plans:
+        made = planned.plan
+        if made.running or made.queued or made.completed or TaskState.RUNNING in made.removed.values():
+            assert not made.is_exhausted
+            continue
+        waits = {made.reasons[i] for i, state in enumerate(made.states) if state is TaskState.PENDING} - of_tasks
+        assert made.is_exhausted == (waits == {Reason.WAITING_FOR_BUDGET})
+
+
+@pytest.mark.parametrize("policy", ["FinishLevel", "Continue", "FailFast"])
+def test_what_follows_a_failure_or_waits_to_be_retried_counts_for_a_budget(policy: str) -> None:
+    """Such a task is ready although a dependency of it has not succeeded."""
+    rescue = {"id": "b", "role": "tester", "dependencies": ["a"], "when": [{"task": "a", "is": "Failed"}]}
+    more: dict[str, Any] = {
+        "tasks": [{"id": "a", "role": "coder", "maxAttempts": 1}, rescue], "failurePolicy": policy,
+        "roles": [CODER, {"name": "tester"}], "defaults": {"backoffSeconds": 60}, "scheduling": "Graph",
+    }  # fmt: skip
+    failed = [spent("5", phase=Phase.FAILED)]
+    assert decide({"a": failed}, **more)[1].is_exhausted, "else it would wait for ever"
+    more["tasks"].append({"id": "c", "role": "coder", "dependencies": ["b"], "when": [{"task": "b", "is": "Failed"}]})
+    more["tasks"].append({"id": "d", "role": "coder"})
+    more |= {"budgets": [{"unit": "usd", "limit": "100", "perRole": {"coder": "5"}}], "failurePolicy": "Continue"}
+    found = decide({"a": failed, "b": [spent(None, phase=Phase.FAILED)]}, **more)[1]
+    assert found.reasons == [None, Reason.BACKOFF, Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_BUDGET]
+    assert not found.is_exhausted, "b runs again"
 
 
 def usd(spending: Spending) -> Decimal:
@@ -361,7 +397,7 @@ def test_what_a_task_has_spent_that_runs_again_or_was_removed_still_counts() -> 
         again = plan(graph, rerun, ledger, {"a": [spent("1")], "b": [spent("0.5", phase=Phase.STOPPED)]}, 20.0)
         assert again.states[0] is TaskState.PENDING
         assert usd(again.ledger.spending) == Decimal("1.5")
-        status = render_status(graph, rerun, again, {}, 1, 20.0)
+        status = render_status(graph, rerun, again, {}, 1, 20.0, name="p")
         assert status["metrics"]["costUsd"] == "1.5000"
         later = plan(graph, rerun, read_status(status), {"a": [spent("1"), spent("2", 2)]}, 30.0)
         assert usd(later.ledger.spending) == Decimal("3.5")
@@ -369,7 +405,7 @@ def test_what_a_task_has_spent_that_runs_again_or_was_removed_still_counts() -> 
     graph, found, status = compile_graph(fewer), made, {}
     for _ in range(3):  # its Job may be observed for as long as it exists
         found = plan(graph, fewer, found.ledger, {"b": [spent("0.5", phase=Phase.STOPPED)]}, 40.0)
-        status = render_status(graph, fewer, found, {}, 1, 40.0)
+        status = render_status(graph, fewer, found, {}, 1, 40.0, name="p")
         assert usd(found.ledger.spending) == Decimal("1.5")
         assert status["tasks"][-1] == status["tasks"][-1] | {"id": "b", "state": "Skipped", "removed": True}
         found = plan(graph, fewer, read_status(status), {"b": [spent("0.5", phase=Phase.STOPPED)]}, 50.0)
@@ -379,7 +415,7 @@ def test_what_a_task_has_spent_that_runs_again_or_was_removed_still_counts() -> 
 def test_what_ends_while_the_spec_is_not_accepted_counts() -> None:
     spec, made, _ = decide({"a": [spent("1")], "b": [active()]})
     graph = compile_graph(spec)
-    status = render_status(graph, spec, made, {}, 1, 10.0)
+    status = render_status(graph, spec, made, {}, 1, 10.0, name="p")
     problem = [Problem("spec", "is wrong")]
     ends = {"a": [spent("1")], "b": [spent("0.5")]}
     rejected = rejected_status(problem, status, ends, 2, 11.0)
@@ -388,9 +424,46 @@ def test_what_ends_while_the_spec_is_not_accepted_counts() -> None:
     assert usd(plan(graph, spec, read_status(rejected), ends, 13.0).ledger.spending) == Decimal("1.5")
 
 
+def test_what_is_recorded_of_budgets_limits_and_figures_outlives_a_spec_that_is_not_accepted() -> None:
+    budgets = [{"unit": "usd", "limit": "9", "perRole": {"coder": "5"}}]
+    spec, made, _ = decide({"a": [spent("1.5")], "b": [active()]}, budgets=budgets)
+    status = render_status(compile_graph(spec), spec, made, {}, 1, 10.0, name="p")
+    status["limits"] = [{"name": "claude", "task": "c", "endTime": "2030-01-01T00:00:00Z", "reported": True}]
+    rejected = rejected_status(
+        [Problem("spec", "is wrong")], status, {"b": [spent("0.5", claim=Claim("coder"))]}, 2, 11.0
+    )
+    assert [(row.get("role"), row["limit"], row["spent"]) for row in rejected["budgets"]] == [
+        (None, "9", "2"), ("coder", "5", "2"),
+    ]  # fmt: skip
+    before, after = read_status(status), read_status(rejected)
+    assert (after.met, after.peak) == (before.met, before.peak)
+    assert before.met
+    assert before.peak
+
+
+TWO_ROLES: list[dict[str, Any]] = [CODER, {"name": "tester"}]
+FEW = [{"unit": "usd", "limit": "100", "perRole": {"coder": "3"}}]
+
+
+@pytest.mark.parametrize("change", ["it is removed", "it has another role", "the spec is not accepted"])
+def test_a_task_cannot_evade_the_budget_of_its_role(change: str) -> None:
+    tasks = [{"id": i, "role": "coder"} for i in IDS]
+    spec, made, _ = decide({"a": [active()]}, tasks=tasks, roles=TWO_ROLES, budgets=FEW)
+    later = {"it is removed": tasks[1:], "it has another role": [{"id": "a", "role": "tester"}, *tasks[1:]]}.get(change)
+    ends = {"a": [spent("3", claim=Claim("coder"))]}
+    ledger = made.ledger
+    if later is None:
+        status = render_status(compile_graph(spec), spec, made, {}, 1, 10.0, name="p")
+        ledger = read_status(rejected_status([Problem("spec", "is wrong")], status, ends, 2, 11.0))
+    graph, spec = compiled(tasks=later or tasks, roles=TWO_ROLES, budgets=FEW)
+    found = plan(graph, spec, ledger, ends, 20.0)
+    assert {role: each.usage.usd for role, each in found.ledger.spending.items()} == {"coder": Decimal(3)}
+    assert [graph.ids[launch.task] for launch in found.launches] == []
+
+
 def test_a_status_of_an_operator_that_did_not_record_spending_counts_by_its_rows() -> None:
     spec, made, _ = decide({"a": [spent("1")], "b": [spent("2")]})
-    status = render_status(compile_graph(spec), spec, made, {}, 1, 10.0)
+    status = render_status(compile_graph(spec), spec, made, {}, 1, 10.0, name="p")
     del status["spending"]
     found = read_spending(status)
     assert (usd(found), list(found)) == (Decimal(3), [None])

@@ -37,7 +37,7 @@ def by_documents(history: History, every: int) -> list[Event]:
     for turn, planned in enumerate(history.plans):
         if turn % every and planned is not history.end:
             continue
-        status = render_status(planned.graph, planned.spec, planned.plan, last, 1, planned.now)
+        status = render_status(planned.graph, planned.spec, planned.plan, last, 1, planned.now, name="p")
         events += changes(StatusReading(last), StatusReading(status))
         last = status
     return events
@@ -95,7 +95,7 @@ def test_every_end_is_heard_once_and_after_what_it_is_the_end_of(
 @given(specs(), seeds, calm)
 def test_where_nothing_has_changed_nothing_has_happened(spec: Spec, seed: int, chaos: Chaos) -> None:
     history = simulate(spec, seed, chaos)
-    status = render_status(history.end.graph, spec, history.end.plan, {}, 1, history.end.now)
+    status = render_status(history.end.graph, spec, history.end.plan, {}, 1, history.end.now, name="p")
     assert changes(StatusReading(status), StatusReading(dict(status))) == []
     assert changes(LedgerReading(history.end.plan.ledger), LedgerReading(history.end.plan.ledger)) == []
 
@@ -119,6 +119,15 @@ FAILED_ONCE = row(reason="Backoff", attempts=1, failures=1, failure="ExitCode", 
             RUNNING,
             row(state="Failed", reason="ExitCode", exitCode=3, attempts=1, failures=1),
             ["Failed a: attempt 1 failed (ExitCode 3)", "TaskFailed a: failed for good with attempt 1 (ExitCode 3)"],
+        ),
+        (
+            RUNNING,
+            row(state="Succeeded", attempts=2, failures=1),  # both ended between two statuses
+            [
+                "Failed a: attempt 1 failed",
+                "Started a: attempt 2 started",
+                "Succeeded a: attempt 2 succeeded",
+            ],
         ),
         (PENDING, row(state="Skipped", reason="DependencyFailed"), ["Skipped a: skipped (DependencyFailed)"]),
         (row(state="Skipped", reason="Stopped"), PENDING, ["Changed "]),

@@ -6,9 +6,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.inputs import output_of, parameters_of
 from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.report.overview import outline
 from parallelproject.core.report.status import read_status, render_status
 from parallelproject.model.conditions import EndState
 from parallelproject.model.spec import Spec
@@ -17,6 +19,7 @@ from tests.core import test_laws as laws
 from tests.core.examples import examples
 from tests.core.projects import compiled, specs
 from tests.core.simulation import Chaos, History, Launched, Planned, simulate
+from tests.core.test_simulation import played
 
 FAILED, SKIPPED, SUCCEEDED = TaskState.FAILED, TaskState.SKIPPED, TaskState.SUCCEEDED
 
@@ -160,7 +163,7 @@ def test_a_status_that_is_written_and_read_decides_the_same(history: History) ->
 
 def after_restart(planned: Planned) -> Any:
     graph, spec, now = planned.graph, planned.spec, planned.now
-    status = render_status(graph, spec, planned.plan, {}, 1, now)
+    status = render_status(graph, spec, planned.plan, {}, 1, now, name="p")
     read = read_status(status)
     prior = Ledger(read.records, read.start_time, None, read.peak)
     return plan(graph, spec, prior, planned.observed, now)
@@ -205,3 +208,17 @@ def test_the_values_of_parameters_are_those_of_the_outputs(history: History) -> 
             record = records[graph.ids[source.task]] if value is not None else None
             assert parameters_of(graph, i, records)[source.parameter] == (value or source.default)
             assert record is None or output_of(graph, source.task, source.output, record) == value
+
+
+@examples(100)
+@given(conditional(deadlines=False), st.integers(1, 5), st.sets(st.integers(0, 9)))
+def test_a_prediction_is_what_the_planner_does_where_all_goes_well(
+    spec: Spec, parallelism: int, skipped: set[int]
+) -> None:
+    skip = [task.id for i, task in enumerate(spec.tasks) if i in skipped]
+    spec = spec.model_copy(update={"parallelism": parallelism, "skip": skip})
+    graph = compile_graph(spec)
+    found = outline(graph, spec)
+    assert not set(found.skipped) & set(found.unexpected)
+    if not graph.conditions.needed:  # else it depends on outputs, of which nothing is known before
+        assert found.seconds.get(parallelism, 0) == played(graph, spec)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from parallelproject.core.planner import conditions
 from parallelproject.core.planner.attempt import Attempt
 from parallelproject.core.report.status import render_status, result_of
 from parallelproject.core.report.why.why import why
@@ -161,12 +162,27 @@ def test_a_task_without_the_output_that_it_takes_fails_before_it_starts(policy: 
     done = once(TAKES, {"a": [gave(other="x")], "d": [succeeded()]}, failurePolicy=policy)
     assert done.plan.completed
     graph, spec = compiled(tasks=TAKES)
-    status = render_status(graph, spec, done.plan, {}, 1, 100.0)
+    status = render_status(graph, spec, done.plan, {}, 1, 100.0, name="p")
     assert (
         "b (OutputMissing, attempts 0)" in next(c for c in status["conditions"] if c["type"] == "Succeeded")["message"]
     )
     answer = why(graph, spec, status, "b", 100.0)
     assert "its parameter schema-path takes the output path of a, which does not exist" in answer.answer
+
+
+@pytest.mark.parametrize(
+    ("seen", "skip", "said"),
+    [
+        ([gave(path="x" * 1025)], [], "which does not exist, or was too large to keep"),
+        ([gave(other="x")], [], "which does not exist, or was too large to keep"),
+        ([], ["a"], "which does not exist"),
+    ],
+)
+def test_an_output_that_was_not_kept_is_not_said_not_to_exist(seen: list[Attempt], skip: list[str], said: str) -> None:
+    graph, spec = compiled(tasks=TAKES, skip=skip)
+    status = render_status(graph, spec, once(TAKES, {"a": seen}, skip=skip).plan, {}, 1, 100.0, name="p")
+    answer = why(graph, spec, status, "b", 100.0).answer
+    assert answer.endswith(f"its parameter schema-path takes the output path of a, {said}")
 
 
 def test_a_failure_elsewhere_that_comes_later_changes_nothing_of_that() -> None:
@@ -214,10 +230,13 @@ def test_why_names_the_condition_and_what_is_so() -> None:
     tasks = [task("a"), when("b", "a", conditions=[output("a", "In", "high"), ends("a", "Succeeded")])]
     found = once(tasks, {"a": [gave(severity="low")]})
     graph, spec = compiled(tasks=tasks)
-    status = render_status(graph, spec, found.plan, {}, 1, 100.0)
+    status = render_status(graph, spec, found.plan, {}, 1, 100.0, name="p")
     answer = why(graph, spec, status, "b", 100.0)
     assert (answer.state, answer.reason) == ("Skipped", "ConditionFalse")
     assert answer.answer == 'a condition does not hold: output severity of a is "low", which is not in ["high"]'
+    status = render_status(graph, spec, once(tasks, {"a": [gave(severity="x" * 1025)]}).plan, {}, 1, 100.0, name="p")
+    said = "a condition does not hold: output severity of a does not exist, or was too large to keep"
+    assert why(graph, spec, status, "b", 100.0).answer == said
 
 
 def test_named_outputs_are_in_a_status_before_all_others_however_many_tasks_there_are() -> None:
@@ -231,7 +250,7 @@ def test_named_outputs_are_in_a_status_before_all_others_however_many_tasks_ther
     found = once(tasks, seen, parallelism=1)
     assert found.starts == ["b"]
     graph, spec = compiled(tasks=tasks)
-    rows = {row["id"]: row for row in render_status(graph, spec, found.plan, {}, 1, 100.0)["tasks"]}
+    rows = {row["id"]: row for row in render_status(graph, spec, found.plan, {}, 1, 100.0, name="p")["tasks"]}
     assert rows["a"]["outputs"]["severity"] == "x" * 1000
     assert "outputs" not in rows["t0"]
 
@@ -271,13 +290,23 @@ def test_a_cycle_through_an_output_is_refused() -> None:
 @pytest.mark.parametrize(
     ("condition", "says"),
     [
-        ({}, "when[0]: names neither a task nor a parameter, or both"),
-        ({"task": "a", "parameter": "p"}, "when[0]: names neither a task nor a parameter, or both"),
-        ({"task": "a"}, "when[0]: has neither is nor output, or both"),
-        ({"task": "a", "is": "Failed", "output": "x"}, "when[0]: has neither is nor output, or both"),
-        ({"task": "a", "is": "Failed", "values": ["x"]}, "when[0]: has operator or values next to is"),
-        ({"task": "a", "output": "x", "operator": "In"}, "when[0]: compares a value and lacks operator or values"),
-        ({"parameter": "p", "is": "Failed"}, "when[0]: has is or output, which are for a task"),
+        ({}, "when[0]: has neither task nor parameter (add task, or parameter)"),
+        ({"task": "a", "parameter": "p"}, "when[0]: has task and parameter (remove one of the two)"),
+        ({"task": "a"}, "when[0]: has neither is nor output (add is: "),
+        ({"task": "a", "is": "Failed", "output": "x"}, "when[0]: has is and output (remove one of the two)"),
+        ({"task": "a", "is": "Failed", "values": ["x"]}, "when[0]: has values next to is"),
+        (
+            {"task": "a", "is": "Failed", "operator": "In", "values": ["x"]},
+            "when[0]: has operator and values next to is, which compares no value",
+        ),
+        ({"task": "a", "output": "x", "operator": "In"}, "when[0]: compares a value, and has no values"),
+        ({"task": "a", "output": "x", "values": ["x"]}, "when[0]: compares a value, and has no operator"),
+        ({"parameter": "p"}, "when[0]: compares a value, and has no operator and no values"),
+        ({"parameter": "p", "is": "Failed"}, "when[0]: has is next to parameter, and only a task has that"),
+        (
+            {"task": "a", "output": "usage.json", "operator": "In", "values": ["x"]},
+            'when[0].output: "usage.json" is not an output: a file of this name in PPROJ_OUTPUTS is a message to pproj',
+        ),
         (
             {"parameter": "q", "operator": "In", "values": ["x"]},
             'when[0].parameter: "q" is not a parameter of the task',
@@ -294,3 +323,33 @@ def test_a_value_is_given_once() -> None:
     taken = [{"name": "x", "value": "1", "valueFrom": {"task": "a", "output": "o"}}]
     (found,) = problems(task("a"), task("b", "a", parameters=taken))
     assert "parameters[0].value: is given next to valueFrom" in found
+
+
+@pytest.mark.parametrize("name", ["no-change", "needs-input.md", "usage.json"])
+def test_a_parameter_takes_no_file_that_is_a_message_to_us(name: str) -> None:
+    """It would never have a value."""
+    taken = [{"name": "x", "valueFrom": {"task": "a", "output": name}}]
+    (found,) = problems(task("a"), task("b", "a", parameters=taken))
+    assert f'spec.tasks[1].parameters[0].valueFrom.output: "{name}" is not an output' in found
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_chain_of_tasks_without_values_is_decided_in_a_few_passes(
+    policy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each handles the failure of the one before, and fails itself."""
+    passes: list[object] = []
+
+    class Counted(conditions._Decider):
+        def __init__(self, *args: Any) -> None:
+            passes.append(self)
+            super().__init__(*args)
+
+    monkeypatch.setattr(conditions, "_Decider", Counted)
+    given = [{"name": "x", "valueFrom": {"task": "t0", "output": "out"}}]
+    tasks = [task("t0"), task("t1", "t0", parameters=given)]
+    for i in range(2, 40):
+        tasks.append(when(f"t{i}", f"t{i - 1}", conditions=[ends(f"t{i - 1}", "Failed")], parameters=given))
+    found = once(tasks, {"t0": [succeeded()]}, failurePolicy=policy)
+    assert {found.reasons[f"t{i}"] for i in range(1, 40)} == {Reason.OUTPUT_MISSING}
+    assert len(passes) <= 3

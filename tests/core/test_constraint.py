@@ -56,7 +56,7 @@ def test_a_new_rule_is_planned_predicted_and_explained_from_one_class() -> None:
     assert [graph.ids[launch.task] for launch in made.launches] == ["a", "c"]
     assert made.reasons == ["Starting", "WaitingForTheNight", "Starting"]
     assert (makespan(graph, spec, 3), makespan(graph, spec, 3, RULES)) == (60, 120)
-    found = why(graph, spec, render_status(graph, spec, made, {}, 1, 100.0), "b", 100.0, RULES)
+    found = why(graph, spec, render_status(graph, spec, made, {}, 1, 100.0, name="p"), "b", 100.0, RULES)
     assert (found.reason, found.tasks) == ("WaitingForTheNight", ("a",))
     assert found.answer == "it runs by itself, after a (pending: Starting)"
 

@@ -1,10 +1,11 @@
 """An attempt that asks to be run later costs nothing; what a whole role would meet ends the role."""
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.planner.attempt import DEFERRALS_MAX, EX_TEMPFAIL, NEW, Attempt, Phase, Record, settle
+from parallelproject.core.planner.attempt import DEFERRALS_MAX, NEW, Attempt, Phase, Record, settle
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import read_row, render_row, render_status
 from parallelproject.core.report.why.why import why
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.project import parse_spec
 from parallelproject.model.status import Reason, TaskState
 
@@ -93,7 +94,7 @@ def test_what_depends_on_a_task_of_such_a_role_is_skipped_too_so_that_the_projec
     below = Reason.DEPENDENCY_FAILED
     assert (found.completed, found.launches) == (True, [])
     assert found.reasons == [Reason.AGENT_AUTH, Reason.STOPPED, below, below, below]
-    status = render_status(graph, spec, found, {}, 1, 3.0)
+    status = render_status(graph, spec, found, {}, 1, 3.0, name="p")
     answer = why(graph, spec, status, "e", 3.0)
     assert answer.answer.endswith("and every other task of the role x would fail in the same way")
     assert answer.to_retry == ("a",)
@@ -121,7 +122,7 @@ def test_a_setup_that_failed_ends_the_project_and_one_that_another_task_reports_
     found = plan(graph, spec, Ledger(), {"a": [failed], "b": [earlier, later]}, 99.0)
     assert (found.completed, found.launches) == (True, [])
     assert found.reasons == [Reason.SETUP_FAILED, Reason.STOPPED, Reason.DEPENDENCY_FAILED]
-    status = render_status(graph, spec, found, {}, 1, 99.0)
+    status = render_status(graph, spec, found, {}, 1, 99.0, name="p")
     answer = why(graph, spec, status, "b", 99.0)
     assert answer.answer.endswith("and every other task would fail in the same way")
     assert answer.to_retry == ("a",)

@@ -96,3 +96,12 @@ def test_the_time_left_counts_down(now: int) -> None:
     found = left([A, B, C], {"a": (0.0, None)}, float(now), parallelism=1)
     assert found is not None
     assert abs(found - (300 - min(now, 90))) <= 1
+
+
+def test_a_task_for_the_failure_of_another_counts_from_that_failure_on() -> None:
+    rescue = {**B, "dependencies": ["a"], "when": [{"task": "a", "is": "Failed"}]}
+    assert left([A, rescue], {"a": (0.0, None)}, 10.0) == 90
+    graph, spec = compiled(tasks=[A, rescue], defaults={"maxAttempts": 1})
+    failed = Attempt(1, Phase.FAILED, started=START, ended=START + 100, exit_code=1)
+    planned = plan(graph, spec, Ledger(start_time=START), {"a": (failed,)}, START + 100)
+    assert seconds_left(graph, spec, planned, {}, START + 100) == 100

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, Attempt, Phase
+from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.status import read_status, render_status
 from parallelproject.core.report.why.why import why
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.status import Reason
 from tests.core.projects import compiled
@@ -37,7 +38,7 @@ def decide(
     found = plan(graph, spec, prior, attempts, now)
 
     def explained(task: str) -> str:
-        status = render_status(graph, spec, found, {}, 1, now)
+        status = render_status(graph, spec, found, {}, 1, now, name="p")
         answer = why(graph, spec, status, task, now)
         return "; ".join((answer.answer, *answer.more))
 
@@ -104,7 +105,7 @@ def test_a_fallback_whose_key_is_refused_is_not_used_again() -> None:
 def test_the_status_says_which_role_it_was() -> None:
     found, _, _ = decide({"a": [met(1000.0, 1, "codex")]})
     graph, spec = compiled(**SPEC)
-    status = render_status(graph, spec, found, {}, 1, 100.0)
+    status = render_status(graph, spec, found, {}, 1, 100.0, name="p")
     assert status["tasks"][0]["fallback"] == "codex"
     read = read_status(status)
     assert (read.records["a"], read.met) == (found.ledger.records["a"], found.ledger.met)

@@ -27,7 +27,7 @@ def project(seen: Json, **spec: Any) -> Json:
     graph, parsed = compiled(tasks=TASKS, defaults={"maxAttempts": 1}, **spec)
     made = plan(graph, parsed, Ledger(start_time=0.0), seen, 100.0)
     words = {"a": "no Jobs today"} if "a" in seen and seen["a"][0].reason == Reason.REFUSED_BY_POLICY else {}
-    status = render_status(graph, parsed, made, {}, 3, 100.0, refusals=words)
+    status = render_status(graph, parsed, made, {}, 3, 100.0, refusals=words, name="p")
     return {"metadata": {"generation": 3}, "spec": spec, "status": status}
 
 

@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, Attempt, Phase
+from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.constraints.adaptive import risen
 from parallelproject.core.planner.constraints.pools import PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.planner.simulation import makespan
 from parallelproject.core.report.eta import seconds_left
-from parallelproject.core.report.status import render_status
+from parallelproject.core.report.status import read_status, render_status
 from parallelproject.core.report.why.why import why
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.spec import Limit, Spec
 from parallelproject.model.status import Reason, TaskState
@@ -115,7 +116,7 @@ def test_the_expected_end_counts_the_wait_for_a_limit() -> None:
 def answer(task: str, attempts: dict[str, list[Attempt]], now: float, **more: Any) -> str:
     spec, made, _ = decide(attempts, now, **more)
     graph = compile_graph(spec)
-    found = why(graph, spec, render_status(graph, spec, made, {}, 1, now), task, now)
+    found = why(graph, spec, render_status(graph, spec, made, {}, 1, now, name="p"), task, now)
     return " ".join([found.answer, *found.more])
 
 
@@ -243,6 +244,17 @@ def test_an_adaptive_limit_finds_what_a_silent_provider_allows(
     assert sum(later) <= 0.05 * len(later)
 
 
+def test_an_adaptive_limit_is_as_good_as_the_best_fixed_one_for_forty_tasks() -> None:
+    def refuses(_: float, running: int) -> bool:
+        return running >= 5
+
+    fixed = [Provider(40, 60, {"maxConcurrent": most}).run(refuses) for most in range(3, 8)]
+    world = Provider(40, 60, ADAPTIVE)
+    assert min(fixed) / world.run(refuses) >= 0.9
+    later = [refused for at, refused in world.asked if at > 60]
+    assert sum(later) <= 0.05 * len(later)
+
+
 def test_an_adaptive_limit_rises_again_when_the_provider_allows_more() -> None:
     world = Provider(400, 60, ADAPTIVE)
     took = world.run(lambda now, running: running >= (3 if now < 300 else 40))
@@ -279,3 +291,19 @@ def test_a_retry_ends_the_limit_for_all_until_it_is_met_again() -> None:
     later = [met(Reason.TRANSIENT, None)]
     assert decide({"c": later}, 10.0, retries=retries)[2] == ["c", "t", "w", "r"]
     assert decide({"c": later}, 10.0)[2] == ["t", "w", "r"]
+
+
+def test_a_lowered_limit_is_read_from_the_status_after_a_restart() -> None:
+    ids = [f"t{i}" for i in range(9)]
+    graph, spec = compiled(
+        tasks=[{"id": id} for id in ids], parallelism=9,
+        roles=[{"name": "r", "agent": CLAUDE, "limit": "p"}], limits=[{"name": "p", "adaptive": {}}],
+    )  # fmt: skip
+    running = Attempt(1, Phase.ACTIVE, True, started=5.25)
+    observed = {id: [running] for id in ids[1:]} | {"t0": [met(until=None, ended=10.5)]}
+    made = plan(graph, spec, Ledger(start_time=0.0), observed, 11.75)
+    before = read_status(render_status(graph, spec, made, {}, 1, 11.75, name="p"))
+    assert before.windows["p"][:2] == made.ledger.windows["p"][:2] == (4, 9)
+    again = plan(graph, spec, before, observed, 13.0)
+    assert again.ledger.windows == before.windows, "what has lowered it does not lower it again"
+    assert not again.launches

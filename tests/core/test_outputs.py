@@ -10,7 +10,7 @@ from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
 from parallelproject.core.planner.outputs import PROJECT_BYTES, TASK_BYTES, kept, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import read_row, rejected_status, render_row, render_status
-from parallelproject.model.conditions import OUTPUT_MAX
+from parallelproject.model.output_values import OUTPUT_MAX
 from parallelproject.model.problem import Problem
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import MAX_TASKS
@@ -63,7 +63,7 @@ def test_tasks_that_were_removed_from_the_spec_have_none_however_many_there_were
     graph = compile_graph(spec)
     done = Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0, outputs=(("a", "1"),))
     found = plan(graph, spec, Ledger(), {"old": [done], "new": [done]}, 3.0)
-    rows = {row["id"]: row for row in render_status(graph, spec, found, {}, 1, 3.0)["tasks"]}
+    rows = {row["id"]: row for row in render_status(graph, spec, found, {}, 1, 3.0, name="p")["tasks"]}
     assert rows["new"]["outputs"] == {"a": "1"}
     assert "outputs" not in rows["old"]
     assert found.ledger.records["old"].outputs == ()  # the same as after a restart

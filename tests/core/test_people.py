@@ -1,6 +1,7 @@
 """Tasks that wait for a person: approvals and questions hold nothing, cost nothing, and outlive every restart."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, QUESTIONS_MAX, Attempt, Inquiry, Phase, settle
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.planner.simulation import makespan
-from parallelproject.core.report.attention import needs_of_plan, waits_only_for_people
+from parallelproject.core.planner.spending import is_whole
+from parallelproject.core.report.attention import needs_of_plan, needs_of_rows, waits_only_for_people
 from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import PlanReading, StatusReading
 from parallelproject.core.report.status import condition, read_row, read_status, render_row, render_status
@@ -26,6 +29,8 @@ from tests.core.projects import specs
 from tests.core.simulation import Chaos, History, simulate
 
 WORK: list[dict[str, Any]] = [{"id": "a"}, {"id": "deploy", "approval": True}, {"id": "b", "dependencies": ["deploy"]}]
+
+USED = AgentUsage(usd=Decimal(2))
 
 
 def asking(number: int, text: str = "Which port?", code: int = 1) -> Attempt:
@@ -113,6 +118,35 @@ def test_a_task_that_asks_too_often_fails_and_ends() -> None:
     assert (found.states[0], reasons(found, spec), found.completed) == (
         TaskState.FAILED, {"a": Reason.NEEDS_INPUT}, True,
     )  # fmt: skip
+
+
+def test_a_project_that_waits_for_people_and_for_a_larger_budget_has_stalled() -> None:
+    tasks = [WORK[1], {"id": "a"}, {"id": "b", "dependencies": ["a"]}]
+    used = Attempt(1, Phase.FAILED, started=1.0, ended=2.0, reason="ExitCode", exit_code=1, usage=USED)
+    found, spec = decide({"a": [used]}, tasks=tasks, budgets=[{"unit": "usd", "limit": "1"}])
+    assert reasons(found, spec) == {
+        "deploy": Reason.WAITING_FOR_APPROVAL, "a": Reason.WAITING_FOR_BUDGET, "b": Reason.WAITING_FOR_DEPENDENCIES,
+    }  # fmt: skip
+    assert waits_only_for_people(found)
+
+
+def test_a_task_that_was_removed_from_the_spec_wants_nothing_of_people() -> None:
+    row = {"id": "a", "state": "Failed", "reason": "AgentAuth", "attempts": 1, "failures": 1}
+    assert [need.verb for need in needs_of_rows([(row, read_row(row))])] == ["retry"]
+    assert needs_of_rows([({**row, "removed": True}, read_row(row))]) == []
+
+
+@pytest.mark.parametrize("code", [1, 75])
+def test_one_question_too_many_is_a_failure_whatever_the_exit_code(code: int) -> None:
+    before = settle(NEW, [failing(1, code=75), *(asking(number) for number in range(2, QUESTIONS_MAX + 2))])
+    record = settle(before, [asking(QUESTIONS_MAX + 2, code=code)])
+    assert (record.failures, record.deferrals, record.is_deferred) == (1, 1, False)
+
+
+@pytest.mark.parametrize("code", [1, 75])
+def test_what_an_attempt_that_asks_has_spent_is_expected_of_others_whatever_its_exit_code(code: int) -> None:
+    assert is_whole(asking(1, code=code))
+    assert not is_whole(failing(1, code=75))
 
 
 def test_a_failure_of_an_earlier_version_with_a_question_stays_one() -> None:

@@ -177,7 +177,7 @@ def test_it_ends_whatever_happens_and_is_written_down_as_the_schema_has_it(ends:
     assert found.is_settled
     waits = [later - sooner for sooner, later in pairwise(starts)]
     assert waits == sorted(waits)
-    status = render_status(GRAPH, SPEC, planned(("a", Phase.SUCCEEDED)), {}, 1, now, found)
+    status = render_status(GRAPH, SPEC, planned(("a", Phase.SUCCEEDED)), {}, 1, now, found, name="p")
     Status.model_validate(status)
     assert [c["type"] for c in status["conditions"]][-1] == "Published"
 
@@ -276,7 +276,7 @@ def test_what_is_merged_is_written_down_and_read_again() -> None:
     branch = {"branch": "x-level-0", "level": 0, "end": "Merged", "number": 4, "url": "https://x/4", "state": "merged"}
     message = json.dumps({"ends": {"Merged": 1}, "mergedLevels": 1, "branches": [branch]})
     found = decide(told(1, message=message))
-    status = render_status(compile_graph(spec), spec, after(spec, Phase.SUCCEEDED), {}, 1, 10.0, found)
+    status = render_status(compile_graph(spec), spec, after(spec, Phase.SUCCEEDED), {}, 1, 10.0, found, name="p")
     Status.model_validate(status)
     assert status["levels"][0]["pullRequest"] == {"number": 4, "url": "https://x/4", "state": "merged"}
     assert "pullRequest" not in status["levels"][1]

@@ -100,7 +100,7 @@ def test_what_waits_leaves_its_queue_while_the_project_is_suspended() -> None:
 def test_its_row_says_that_it_waits_and_its_record_that_it_exists() -> None:
     graph, spec = compiled(parallelism=1, roles=ROLES, tasks=TASKS)
     first = plan(graph, spec, Ledger(), {"a": (waits(),)}, 5.0)
-    status = render_status(graph, spec, first, {}, 1, 5.0)
+    status = render_status(graph, spec, first, {}, 1, 5.0, name="p")
     row = status["tasks"][0]
     assert (row["state"], row["reason"], row["queued"], row["attempts"]) == ("Pending", "WaitingForQuota", True, 1)
     assert status["counts"]["running"] == 0
@@ -108,13 +108,13 @@ def test_its_row_says_that_it_waits_and_its_record_that_it_exists() -> None:
     assert [each.id for each in again.unseen] == ["a"]
     assert again.ledger.records["a"] == first.ledger.records["a"]
     ended = plan(graph, spec, read_status(status), {"a": (runs(),)}, 6.0)
-    assert "queued" not in render_status(graph, spec, ended, status, 1, 6.0)["tasks"][0]
+    assert "queued" not in render_status(graph, spec, ended, status, 1, 6.0, name="p")["tasks"][0]
 
 
 def test_why_names_the_queue() -> None:
     graph, spec = compiled(parallelism=1, maxQueued=1, roles=ROLES, tasks=TASKS)
     found = plan(graph, spec, Ledger(), {"a": (waits(),)}, 5.0)
-    status = render_status(graph, spec, found, {}, 1, 5.0)
+    status = render_status(graph, spec, found, {}, 1, 5.0, name="p")
     answer = why(graph, spec, status, "a", 5.0)
     assert answer.answer.startswith("attempt 1 waits since ")
     assert answer.answer.endswith(" in queue q, as Job j")

@@ -11,9 +11,10 @@ from parallelproject.core.planner.constraints.constraint import Block
 from parallelproject.core.planner.constraints.declared_files import Files
 from parallelproject.core.planner.constraints.slots import Slots
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.core.planner.simulation import makespan, predicted_speedup, remaining
+from parallelproject.core.planner.simulation import makespan, predicted_times, remaining
 from parallelproject.core.report.overview import outline
 from parallelproject.model.spec import Spec
+from parallelproject.model.status import TaskState
 from tests.core.examples import examples
 from tests.core.projects import compiled, specs
 
@@ -50,14 +51,14 @@ def test_a_prediction_keeps_the_order_around_a_skipped_task() -> None:
     tasks += [{"id": "c", "estimateSeconds": 30, "dependencies": ["b"]}]
     graph, spec = compiled(tasks=tasks, skip=["b"], scheduling="Graph")
     assert makespan(graph, spec, 4) == 90
-    assert remaining(graph, spec, {0, 1}, {}) == 30
-    assert remaining(graph, spec, {1}, {0: 20}) == 50
+    assert remaining(graph, spec, {0: TaskState.SUCCEEDED, 1: TaskState.SKIPPED}, {}) == 30
+    assert remaining(graph, spec, {1: TaskState.SKIPPED}, {0: 20}) == 50
 
 
 def test_what_is_skipped_is_no_work() -> None:
     tasks = [{"id": "a", "estimateSeconds": 60}, {"id": "b", "estimateSeconds": 10, "dependencies": ["a"]}]
     graph, spec = compiled(tasks=tasks, skip=["a"])
-    assert (makespan(graph, spec, 1), predicted_speedup(graph, spec)[1]) == (10, 1.0)
+    assert (makespan(graph, spec, 1), predicted_times(graph, spec)[1]) == (10, 10)
     assert outline(graph, spec).work_seconds == 10
 
 

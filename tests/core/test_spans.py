@@ -12,7 +12,7 @@ from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.report.spans import AgentModel, Span, Subject, Trace, trace_of
 from parallelproject.core.report.status import render_status
-from parallelproject.core.report.trace_context import attempt_context
+from parallelproject.model.trace_context import attempt_context
 from tests.core.examples import examples
 from tests.core.projects import specs
 from tests.core.simulation import Chaos, History, simulate
@@ -146,7 +146,7 @@ chaoses = st.builds(
 
 def trace_at_end(history: History) -> Trace:
     end = history.end
-    status = render_status(end.graph, end.spec, end.plan, {}, 1, end.now)
+    status = render_status(end.graph, end.spec, end.plan, {}, 1, end.now, name="p")
     return made(status, end.observed)
 
 

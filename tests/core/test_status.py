@@ -18,7 +18,7 @@ def test_rows_of_tasks_that_left_the_spec_never_outgrow_the_object():
     spec = Spec(tasks=[Task(id="new")])
     graph = compile_graph(spec)
     decided = plan(graph, spec, Ledger(records), {}, 10.0)
-    rows = render_status(graph, spec, decided, {}, 1, 10.0)["tasks"]
+    rows = render_status(graph, spec, decided, {}, 1, 10.0, name="p")["tasks"]
     assert len(rows) == 2 * MAX_TASKS
     assert rows[0]["id"] == "new"
     assert rows[1]["id"] == f"old-{3 * MAX_TASKS - 1}", "the latest stay"
@@ -29,14 +29,14 @@ def test_what_is_written_is_read_back():
     graph = compile_graph(spec)
     records = {"a": Record(TaskState.SUCCEEDED, 3, 1, None, None, 3.0, 5.0, None, 1, "9b1e77c", DeliveryNotes(2, 1, 3))}
     decided = plan(graph, spec, Ledger(records, start_time=1.0), {}, 10.0)
-    written = render_status(graph, spec, decided, {}, 1, 10.0)
+    written = render_status(graph, spec, decided, {}, 1, 10.0, name="p")
     read = read_status(written)
     assert read.records["a"] == records["a"]
     Status.model_validate(written)
     assert (written["tasks"][0]["commit"], written["metrics"]["conflictRate"]) == ("9b1e77c", "0.50")
     assert [written["tasks"][0][name] for name in ("undeclared", "shared", "kept")] == [2, 1, 3]
     assert read.start_time == 1.0
-    again = render_status(graph, spec, plan(graph, spec, read, {}, 11.0), written, 1, 11.0)
+    again = render_status(graph, spec, plan(graph, spec, read, {}, 11.0), written, 1, 11.0, name="p")
     assert says_the_same(again, written)
 
 
@@ -51,6 +51,6 @@ def test_who_comes_next_finds_nothing_to_write(records: dict[str, Record], chanc
     graph = compile_graph(spec)
     in_any_order = dict(chance.sample(list(records.items()), len(records)))
     decided = plan(graph, spec, Ledger(in_any_order, start_time=1.5), {}, 10.0)
-    written = render_status(graph, spec, decided, {}, 1, 10.0)
-    again = render_status(graph, spec, plan(graph, spec, read_status(written), {}, 11.0), written, 1, 11.0)
+    written = render_status(graph, spec, decided, {}, 1, 10.0, name="p")
+    again = render_status(graph, spec, plan(graph, spec, read_status(written), {}, 11.0), written, 1, 11.0, name="p")
     assert says_the_same(again, written)

@@ -51,7 +51,7 @@ class Project:
             self.graph, self.spec, Ledger(start_time=NOW - 100, merged=self.merged), self.observed, NOW, self.share
         )
         self.status = render_status(
-            self.graph, self.spec, made, {}, 1, NOW, troubles=self.troubles, refusals=self.refusals
+            self.graph, self.spec, made, {}, 1, NOW, troubles=self.troubles, refusals=self.refusals, name="p"
         )
         return why(self.graph, self.spec, self.status, task, NOW)
 

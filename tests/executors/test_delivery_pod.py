@@ -329,7 +329,9 @@ def test_of_a_command_that_is_no_agent_only_a_question_is_read() -> None:
 
 
 def test_the_container_that_lands_the_work_reads_the_outputs() -> None:
-    found = containers(job(spec()))["git"]
+    made = job(spec())
+    found = containers(made)["git"]
     (mount,) = [mount for mount in found["volumeMounts"] if mount["mountPath"] == "/pproj/outputs"]
     assert mount["readOnly"]
-    assert {"name": "PPROJ_OUTPUTS", "value": "/pproj/outputs"} in found["env"]
+    instruction = read(made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
+    assert (str(instruction.outputs), instruction.reads_usage) == (mount["mountPath"], False)

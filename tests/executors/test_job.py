@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.claim import Claim
 from parallelproject.executors.base.identity import is_intact, is_ours
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.job.observation import view_pod
+from parallelproject.executors.job.observation import attempt_of, view_job, view_pod
 from parallelproject.executors.job.task_job import check_for_cluster, job_manifest, stop_patch
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
@@ -170,3 +171,38 @@ def test_a_role_without_a_command_is_refused() -> None:
         "CommandRequired",
         "spec.roles[0].podTemplate.spec.containers[0].command",
     )
+
+
+def test_a_fallback_s_template_runs_the_task_and_the_claim_says_so() -> None:
+    def template(image: str) -> Json:
+        return {"spec": {"containers": [{"name": "agent", "image": image}]}}
+
+    agent = {"type": "ClaudeCode"}
+    roles = [
+        {"name": "r", "agent": agent, "podTemplate": template("x"), "instructions": "Write.", "fallbacks": ["s"]},
+        {"name": "s", "agent": agent, "podTemplate": template("y")},
+    ]
+    read = parse_spec(
+        {
+            "roles": roles,
+            "tasks": [{"id": "a", "role": "r", "files": ["x.py"]}],
+            "git": {"url": "https://example.com/x"},
+        }
+    )
+    graph = compile_graph(read)
+    made = job_manifest(OWNER, read, graph, 0, 2, {}, fallback="s")
+    container = container_of(made)
+    env = {e["name"]: e["value"] for e in container["env"]}
+    assert (container["image"], env["PPROJ_ROLE"]) == ("y", "s")
+    document = json.loads(made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/task-file"])
+    assert (document["role"], document["instructions"]) == ("s", "Write.")
+    claim = Claim.from_json(made["metadata"]["annotations"]["parallelproject.io/claim"])
+    assert claim == Claim("s", ("x.py",), 1, is_fallback=True)
+    made["metadata"] |= {"uid": "u", "resourceVersion": "1"}
+    active = attempt_of(2, view_job(made), [], job_is_gone=False)
+    assert (active.claim, active.fallback) == (claim, "s")
+    ended = made | {"status": {"conditions": [{"type": "Failed", "status": "True", "reason": "x"}]}}
+    assert attempt_of(2, view_job(ended), [], job_is_gone=False).fallback == "s"
+    own = job_manifest(OWNER, read, graph, 0, 1, {})
+    own["metadata"] |= {"uid": "v", "resourceVersion": "1"}
+    assert attempt_of(1, view_job(own), [], job_is_gone=False).fallback is None

@@ -456,5 +456,19 @@ def test_what_an_agent_used_counts_however_its_attempt_ended_and_also_in_pods_th
         reporting("Failed", AgentUsage(10, 1, Decimal("0.5")), disrupted=True),
         reporting(last, AgentUsage(5, 2, None)),
     ]
-    ended = attempt_of(1, found, pods, job_is_gone=False)
+    ended = attempt_of(1, found._replace(claim='{"role":"coder"}'), pods, job_is_gone=False)
     assert (ended.phase, ended.usage) == (phase, AgentUsage(15, 3, Decimal("0.5")))
+    assert ended.claim == Claim("coder"), "whose budget it has spent"
+
+
+@pytest.mark.parametrize(
+    ("why", "phase", "reason"),
+    [("Stopped", Phase.FAILED, Reason.NEEDS_INPUT), (STOP_OVERDUE, Phase.FAILED, Reason.DEADLINE_EXCEEDED)],
+)
+def test_an_attempt_that_ends_with_a_question_while_it_is_stopped_asks(why: str, phase: Phase, reason: Reason) -> None:
+    found = pod("Failed", exit_code=0)
+    found = found._replace(delivered=Delivered(Reason.NEEDS_INPUT, exit_code=1, question="Which port?"))
+    stopped = job(outcome="Failed", reason="DeadlineExceeded", stopped_for=why)
+    ended = attempt_of(1, stopped, [found], job_is_gone=False)
+    assert (ended.phase, ended.reason) == (phase, reason)
+    assert ended.question == ("Which port?" if reason is Reason.NEEDS_INPUT else "")

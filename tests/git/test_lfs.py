@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
+from parallelproject.git.workspace.beyond_branch import put_back
 from tests.git.remote import BRANCH, REFS, Remote, git
 
 pytestmark = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
@@ -80,3 +81,16 @@ def test_the_task_s_settings_lead_nowhere(large: Remote) -> None:
     assert "mine" in contents_of(large)
     assert not (elsewhere / "lfs").exists()
     assert BRANCH
+
+
+def test_what_setup_has_changed_gets_its_content_back_and_not_its_pointer(large: Remote) -> None:
+    attempt = large.attempt("a", lfs=True)
+    attempt.prepare()
+    assert put_back(attempt.delivery, attempt.place) == []
+    (attempt.place.workspace / "old.bin").touch()
+    assert put_back(attempt.delivery, attempt.place) == [], "it has the same content"
+    attempt.write("old.bin", "changed")
+    attempt.write(".gitattributes", "")
+    assert put_back(attempt.delivery, attempt.place) == [".gitattributes", "old.bin"]
+    assert attempt.read("old.bin") == "content of old"
+    assert attempt.land().outcome is Outcome.NO_CHANGE

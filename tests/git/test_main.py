@@ -54,6 +54,26 @@ def test_a_task_from_prepare_to_landed(remote: Remote) -> None:
     assert (code, result["outcome"]) == (0, "AlreadyLanded")
 
 
+def test_a_checkout_is_of_the_branch_or_of_its_base_and_pushes_nothing(remote: Remote) -> None:
+    before = remote.refs()
+    base = instruction(remote, "hook")
+    assert pproj_git("checkout", base, remote.folder) == (0, {"outcome": "Prepared", "base": remote.tip("main")})
+    assert (Path(base["workspace"]) / "README").read_text() == "hello\n"
+    assert remote.refs() == before
+    task = instruction(remote, "a")
+    pproj_git("prepare", task, remote.folder)
+    (Path(task["workspace"]) / "new").write_text("1")
+    pproj_git("land", task, remote.folder)
+    landed = remote.refs()
+    tip = base | {name: f"{base[name]}2" for name in ("workspace", "private")}
+    assert pproj_git("checkout", tip, remote.folder) == (0, {"outcome": "Prepared", "base": remote.tip()})
+    assert (Path(tip["workspace"]) / "new").read_text() == "1"
+    assert pproj_git("checkout", tip, remote.folder)[0] == 0, "an init container may run again"
+    assert remote.refs() == landed
+    gone = tip | {"url": "/nonexistent/repository", "private": f"{base['private']}3"}
+    assert pproj_git("checkout", gone, remote.folder)[0] == 23
+
+
 def test_failures_have_their_exit_codes(remote: Remote) -> None:
     given = instruction(remote, "a")
     pproj_git("prepare", given, remote.folder)
@@ -89,3 +109,14 @@ def test_a_result_always_fits() -> None:
     paths = [f"{i}/" + "ü" * 300 for i in range(1000)]
     result = json.loads(encode({"outcome": "Policy", "message": "m" * 10_000, "paths": paths, "undeclared": paths}))
     assert result["pathsTotal"] == 1000
+
+
+def test_it_loads_nothing_but_the_standard_library() -> None:
+    """Each pod starts it several times, and pydantic alone takes longer than all else."""
+    code = (
+        "import sys; import parallelproject.git.container.main as _; "
+        "print(*{name.partition('.')[0] for name in sys.modules} - sys.stdlib_module_names)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    found = {name for name in said.split() if not name.startswith("_")}  # of the start of the interpreter
+    assert found == {"parallelproject"}

@@ -90,7 +90,7 @@ class Pod:
     @staticmethod
     def _result(process: subprocess.Popen[bytes]) -> tuple[int, dict[str, Any]]:
         said, _ = process.communicate(timeout=SECONDS)
-        return process.returncode, json.loads(said or b"{}")
+        return process.returncode, json.loads(said.partition(b"\n")[0] or b"{}")  # outputs are below it
 
 
 def test_work_lands_when_the_command_has_ended(remote: Remote) -> None:

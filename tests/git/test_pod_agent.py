@@ -34,10 +34,10 @@ class AgentPod(Pod):
         self.task_file.write_text(json.dumps(TASK))
         self.prompt = remote.folder / f"pod-{task}-1" / "bin" / "prompt.md"
         fields = {
-            "type": "ClaudeCode", "outputs": str(self.outputs), "taskFile": str(self.task_file),
+            "type": "ClaudeCode", "taskFile": str(self.task_file),
             "feedbackFile": str(self.feedback), "promptFile": str(self.prompt),
         }  # fmt: skip
-        super().__init__(remote, task, agent=fields | agent)
+        super().__init__(remote, task, agent=fields | agent, outputs=str(self.outputs))
 
     def attempt(self, stream: str, do: str = "echo 1 > new", code: int = 0) -> tuple[int, dict[str, Any]]:
         """Runs the agent; the exit code of the git container, and its result."""
@@ -214,22 +214,49 @@ def test_what_an_agent_says_when_its_pod_is_stopped_is_not_how_it_failed(remote:
     assert found["message"] == "it was stopped before its end"
 
 
+def test_a_question_of_an_agent_is_valid_although_its_pod_was_being_stopped(remote: Remote) -> None:
+    pod = AgentPod(remote)
+    pod.prepare()
+    container = pod.deliver()
+    end = f"cat {STREAMS}/claude/done.log; echo 'Which port?' > {pod.outputs}/needs-input.md; exit 0"
+    command = pod.command(
+        "sh", "-c", f"trap '{end.replace(chr(39), chr(34))}' TERM; touch {pod.folder}/ready; sleep 1000 & wait"
+    )
+    pod.until((pod.folder / "ready").exists)
+    pod.until(lambda: any(fd.resolve() == pod.state / "lock" for fd in Path(f"/proc/{container.pid}/fd").iterdir()))
+    container.terminate()
+    command.terminate()
+    assert command.wait(SECONDS) == 0
+    code, result = pod.end(container)
+    assert (code, result["agent"]["reason"]) == (AGENT_FAILED, "NeedsInput")
+    assert result["agent"]["question"] == "Which port?"
+
+
 def test_the_user_s_template_is_rendered(remote: Remote) -> None:
     pod = AgentPod(remote, template="{{ task.title }} of {{ project }}")
     assert pod.prepare()[0] == 0
     assert pod.prompt.read_text() == "A title of p"
 
 
-def test_what_a_task_reports_to_have_used_is_in_the_result_whatever_its_end(remote: Remote) -> None:
+def test_what_a_task_reports_to_have_used_is_in_the_result_whatever_its_end(
+    remote: Remote, capfd: pytest.CaptureFixture[str]
+) -> None:
     folder = remote.folder / "outputs"
     folder.mkdir()
     report = folder / "usage.json"
     spends = f'echo \'{{"usd": 0.4, "gpu-hours": 1.5, "x": [], "y": null}}\' > {report}; echo 1 > new'
     for number, code in enumerate((0, 3), 1):
-        own, _, result = Pod(remote, f"u{number}", usage=str(report)).run("sh", "-c", f"{spends}; exit {code}")
+        pod = Pod(remote, f"u{number}", outputs=str(folder), readsUsage=True)
+        own, _, result = pod.run("sh", "-c", f"{spends}; exit {code}")
         assert (own, result["usage"]) == (code, {"gpu-hours": "1.5", "usd": "0.4"})
         found = delivered(0, json.dumps(result)).usage
         assert found == AgentUsage(usd=Decimal("0.4"), units=(("gpu-hours", Decimal("1.5")),))
+        assert 'usage.json: "x", "y" are not amounts of units, so it does not count' in capfd.readouterr().err
+    assert "usage" not in Pod(remote, "u0", outputs=str(folder)).run("sh", "-c", "exit 3")[2], "without a budget"
     report.unlink()
     report.symlink_to("/dev/zero")
-    assert "usage" not in Pod(remote, "u3", usage=str(report)).run("sh", "-c", "echo 2 > new")[2]
+    last = Pod(remote, "u3", outputs=str(folder), readsUsage=True)
+    assert "usage" not in last.run("sh", "-c", "echo 2 > new")[2]
+    assert (
+        "usage.json is not a plain file that can be read, so it does not count (write a JSON" in capfd.readouterr().err
+    )

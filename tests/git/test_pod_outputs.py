@@ -2,12 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from parallelproject import output_folder
 from parallelproject.executors.base.delivered import Delivered, declared_outputs, delivered
 from parallelproject.git.container.instructions import MESSAGE_MAX, answer
-from parallelproject.output_folder import read_outputs
+from parallelproject.output_folder import files_below, read_outputs
 from tests.git.remote import Remote
 from tests.git.test_pod import SECONDS, Pod
 
@@ -40,7 +42,7 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def run(remote: Remote, script: str, code: int = 0) -> tuple[Delivered, str]:
-    pod = Pod(remote, "a")
+    pod = Pod(remote, "a", outputs=os.environ["PPROJ_OUTPUTS"])
     result = pod.folder / "result"
     assert pod.prepare()[0] == 0
     beside = pod.deliver("--result", str(result))
@@ -122,3 +124,34 @@ def test_of_a_message_that_the_kubelet_cuts_the_result_and_the_shortest_outputs_
 )
 def test_a_container_without_git_declares_outputs_in_its_own_message(message: str, found: dict[str, str]) -> None:
     assert dict(declared_outputs(message)) == found
+
+
+def test_the_paths_of_files_are_bounded_and_lead_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "outputs"
+    (folder / "d/e").mkdir(parents=True)
+    for name in ("b", "a", "d/e/c"):
+        (folder / name).touch()
+    (folder / "link").symlink_to("/etc/passwd")
+    (folder / "up").symlink_to(tmp_path)
+    paths = files_below(str(folder))
+    assert list(paths.items()) == [(name, f"{folder}/{name}") for name in ("a", "b", "d/e/c")]
+    (tmp_path / "other").symlink_to(folder)
+    assert files_below(str(tmp_path / "other")) == {}, "the task has replaced it by a link"
+    assert files_below(str(tmp_path / "missing")) == {}
+    for i in range(1200):
+        (folder / f"f{i}").touch()
+    assert len(files_below(str(folder))) == 1000
+    seen: list[str] = []
+    real = os.scandir
+
+    def counted(path: str) -> Any:
+        seen.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", counted)
+    monkeypatch.setattr(output_folder, "_SEEN_MAX", 20)
+    deep = tmp_path / "deep"
+    for i in range(100):
+        (deep / f"{i}").mkdir(parents=True)
+    assert files_below(str(deep)) == {}
+    assert len(seen) <= 21, "folders cost something, too"

@@ -57,7 +57,8 @@ def test_what_an_attempt_has_reported_that_was_cut_off_is_spent(runner: Make) ->
     run = limited(runner(tasks("a"), SPENDS + "[ -e $JOURNAL.go ] || exec sleep 1000"), "2.0")
     engine = run.start()
     until(run.journal)
-    until((run.state / "outputs" / "a" / "usage.json").exists)
+    usage = run.state / "outputs" / "a" / "usage.json"
+    until(lambda: usage.exists() and usage.read_text().endswith("\n"))
     run.kill_all(engine)
     assert "spent $1.10 of $1.00" in limited(run, "1").run(EXIT_EXHAUSTED)
     (run.folder / "journal.go").touch()
@@ -67,21 +68,35 @@ def test_what_an_attempt_has_reported_that_was_cut_off_is_spent(runner: Make) ->
 
 
 @pytest.mark.parametrize(
-    "hostile",
+    ("hostile", "found"),
     [
-        "ln -s /dev/zero $PPROJ_OUTPUTS/usage.json",
-        "mkfifo $PPROJ_OUTPUTS/usage.json",
-        "mkdir $PPROJ_OUTPUTS/usage.json",
-        "echo '{\"usd\": 1' > $PPROJ_OUTPUTS/usage.json",
-        "echo '[5]' > $PPROJ_OUTPUTS/usage.json",
-        'echo \'{"usd": -5, "../x": 1, "tokens": "many"}\' > $PPROJ_OUTPUTS/usage.json',
-        'head -c 9000 /dev/zero | tr "\\0" "[" > $PPROJ_OUTPUTS/usage.json',
+        ("ln -s /dev/zero $PPROJ_OUTPUTS/usage.json", "usage.json is not a plain file that can be read"),
+        ("mkfifo $PPROJ_OUTPUTS/usage.json", "usage.json is not a plain file that can be read"),
+        ("mkdir $PPROJ_OUTPUTS/usage.json", "usage.json is not a plain file that can be read"),
+        ("echo '{\"usd\": 1' > $PPROJ_OUTPUTS/usage.json", "usage.json is not JSON"),
+        ("echo '[5]' > $PPROJ_OUTPUTS/usage.json", "usage.json is not a JSON object"),
+        (
+            'echo \'{"usd": -5, "../x": 1, "tokens": "many", "y": null}\' > $PPROJ_OUTPUTS/usage.json',
+            'usage.json: "y", "usd", "../x", "tokens" are not amounts of units',
+        ),
+        ('head -c 9000 /dev/zero | tr "\\0" "[" > $PPROJ_OUTPUTS/usage.json', "usage.json is larger than 4,096 bytes"),
     ],
 )
-def test_a_report_that_is_none_counts_as_nothing(runner: Make, hostile: str) -> None:
+def test_a_report_that_is_none_counts_as_nothing_and_the_run_says_so(runner: Make, hostile: str, found: str) -> None:
     run = limited(runner(tasks("a"), hostile), "1")
-    assert "spent $0.00 of $1.00" in run.run()
+    said = run.run()
+    assert "spent $0.00 of $1.00" in said
+    assert f"! {found}, so it does not count (write a JSON object of units and amounts to PPROJ_OUTPUTS/" in said
     assert "costUsd" not in status(run)["metrics"]
+
+
+def test_a_report_that_does_not_count_is_named_also_if_its_attempt_asks(runner: Make) -> None:
+    asks = "echo '[5]' > $PPROJ_OUTPUTS/usage.json; echo 'Which port?' > $PPROJ_OUTPUTS/needs-input.md"
+    started = runner(tasks("a"), asks).start()
+    started.wait_said("! usage.json is not a JSON object")
+    started.wait_said("pproj answer demo a")
+    started.signal(2)
+    started.finish(130)
 
 
 def test_a_budget_of_the_spec_has_another_limit_by_the_option_and_keeps_the_rest(runner: Make) -> None:

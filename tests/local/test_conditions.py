@@ -2,10 +2,12 @@
 the same."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from parallelproject.agents.prompt import prompt_of
 from parallelproject.local.read import read_run
+from tests.local.checkout import Checkout
 from tests.local.runner import Runner, until
 
 Make = Callable[..., Runner]
@@ -115,3 +117,20 @@ def test_a_prompt_has_the_value_and_says_which_dependency_has_failed() -> None:
     text = prompt_of(document, None, "/outputs")
     assert "- level: low\n" in text
     assert "- a (Failed)\n- c: commit 1234\n" in text
+
+
+def test_the_outputs_of_work_hold_also_after_its_repair(runner: Make, tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    tasks = [SCAN, {"id": "deploy", "dependencies": ["scan"], "parameters": taken("severity")}]
+    check = {"name": "test", "command": ["sh", "-c", "! grep -q bad scan"]}
+    first = "echo bad > scan; echo low > $PPROJ_OUTPUTS/severity"
+    work = f'if [ -n "$PPROJ_FEEDBACK" ]; then echo good > scan; else {first}; fi'
+    command = (
+        f"case $PPROJ_TASK_ID in scan) {work};; *) echo x > deploy;; esac; "
+        "ls $PPROJ_OUTPUTS >> $JOURNAL; echo hint > $PPROJ_OUTPUTS/no-change; echo $PPROJ_PARAM_LEVEL >> $JOURNAL"
+    )
+    wanted = spec(tasks) | {"verification": {"checks": [check]}}
+    run = runner(wanted, command, options={"repository": checkout.path})
+    run.run()
+    assert [line for line in run.journal() if line] == ["severity", "severity", "low"]
+    assert checkout.tasks() == ["scan", "scan", "deploy"]

@@ -116,8 +116,11 @@ def test_a_receiver_that_fails_delays_no_task_and_is_named_at_the_end(
     more = {"notify": {"command": ["sh", "-c", "echo no such room >&2; exit 4"], "on": ["Done"]}}
     run = runner(spec(moved, **more, approvals=[{"id": "a"}]), "true")
     said = run.run()
-    assert "warning: notification Done was not received: sh failed with exit code 4: no such room" in said
-    assert "the webhook answered 302" in said
+    assert (
+        "warning: notification Done was not received: spec.notify.command: sh failed with exit code 4: no such room"
+        in said
+    )
+    assert "answered 302 (give the address that it redirects to)" in said
     assert moved.refused == 3
     assert "was not received" in run.run(), "the next session tries again"
 

@@ -147,8 +147,11 @@ def test_what_workspaces_do_not_have_is_said_before_the_run(landing: Make, check
     checkout.git("add", ".")
     checkout.git("commit", "--quiet", "-m", "more")
     (checkout.path / "README").write_text("changed, and longer\n")
-    (checkout.path / "new").write_text("new\n")
-    run = landing(tasks("a", maxAttempts=1), "exit 1")
+    for name in ("new", "copied", "folder/linked"):
+        (checkout.path / name).parent.mkdir(exist_ok=True)
+        (checkout.path / name).write_text("new\n")
+    wanted = {"tasks": tasks("a", maxAttempts=1), "workspace": {"copy": ["/copied"], "link": ["/folder"]}}
+    run = landing(wanted, "exit 1")
     output = run.run(1)
     before = output[: output.index("started")]
     assert "note: 2 files in" in before

@@ -6,13 +6,14 @@ import pytest
 
 from parallelproject.cli import main
 from parallelproject.local.read import is_active, read_run
+from tests.local.checkout import Checkout
 from tests.local.runner import Runner, until
 
 COMMAND = """\
 echo "$PPROJ_TASK_ID $PPROJ_ATTEMPT" >> $JOURNAL
 [ $PPROJ_TASK_ID = ask ] || exit 0
 if [ -n "$PPROJ_FEEDBACK" ]; then
-    cp "$PPROJ_FEEDBACK" $JOURNAL.feedback.$PPROJ_ATTEMPT
+    cp "$PPROJ_FEEDBACK" $JOURNAL.new && mv $JOURNAL.new $JOURNAL.feedback.$PPROJ_ATTEMPT
     until [ -e $JOURNAL.go ]; do sleep 0.05; done
     exit 0
 fi
@@ -73,6 +74,32 @@ def test_a_run_waits_for_people_and_an_answer_survives_every_end_of_it(
     (run.folder / "journal.go").touch()
     last.finish(0)
     assert run.journal() == ["ask 1", "ask 2", "ask 3", "deploy 1", "after 1"]
+
+
+STOPPED = """\
+trap "echo Which port? > $PPROJ_OUTPUTS/needs-input.md; exit $CODE" TERM
+touch $JOURNAL.ready
+sleep 1000 &
+wait
+"""
+
+
+@pytest.mark.parametrize(("code", "lands"), [(75, False), (0, True)])
+def test_an_attempt_that_ends_with_a_question_while_it_is_stopped_asks(
+    runner: Callable[..., Runner], code: int, lands: bool
+) -> None:
+    run = runner({"tasks": [{"id": "ask"}]}, STOPPED.replace("$CODE", str(code)))
+    if lands:
+        run.options["repository"] = Checkout(run.folder).path
+    started = run.start()
+    until((run.folder / "journal.ready").exists, what="the command")
+    started.signal(2)
+    assert 'ask asks "Which port?"' in started.finish(130)
+    again = run.start()
+    again.wait_said("pproj answer demo ask")
+    again.signal(2)
+    again.finish(130)
+    assert (reasons(run), len(run.attempts())) == ({"ask": "WaitingForInput"}, 1)
 
 
 def test_groups_are_listed_and_waited_for(

@@ -138,7 +138,7 @@ def test_a_check_runs_only_where_its_paths_have_changed(verified: Make, checkout
         return bool(json.loads((run.state / f"verification/{check}.{number}.result.json").read_bytes())["is_needed"])
 
     assert [needed("all", number) for number in (1, 2, 3)] == [True, True, True]
-    assert [needed("only-c", number) for number in (1, 2, 3)] == [True, True, False]  # the first time, all is new
+    assert [needed("only-c", number) for number in (1, 2, 3)] == [False, True, False]  # first there is no such file
 
 
 def test_a_check_has_what_the_workspaces_of_tasks_have(verified: Make, checkout: Checkout) -> None:

@@ -166,3 +166,12 @@ def test_what_an_earlier_version_left_inside_the_state_lands(runner: Make, dirty
     assert run.journal() == ["x"]
     assert dirty.show("a.txt", BRANCH) == "a"
     assert not (run.state / "work/a.1").exists()
+
+
+def test_an_empty_folder_in_the_place_of_a_repository_is_none(tmp_path: Path) -> None:
+    below = tmp_path / "a/b"
+    below.mkdir(parents=True)
+    (tmp_path / ".git").mkdir()
+    assert repository_above(below) is None
+    (tmp_path / ".git/HEAD").touch()
+    assert repository_above(below) == tmp_path

@@ -10,14 +10,18 @@ from parallelproject.core.times import iso
 
 SILENT = {What.FOUND, What.CHANGED, What.REPORTED}
 """These have no words of their own: the last one comes with a message."""
-OF_THE_END = {What.STARTED, What.SUCCEEDED, What.STOPPED, What.SKIPPED, What.LANDED}
+OF_THE_END = {
+    What.STARTED, What.SUCCEEDED, What.STOPPED, What.SKIPPED, What.LANDED, What.HOOK_STARTED, What.HOOK_SUCCEEDED,
+}  # fmt: skip
 """Nothing of these is to be done: they are in the log alone."""
 
 
 def example(what: What) -> Event:
     of_the_whole = {What.ACCEPTED, What.REJECTED, What.SUSPENDED, What.RESUMED, What.COMPLETED, What.LEVEL_COMPLETED}
+    of_the_whole |= {What.HOOK_STARTED, What.HOOK_SUCCEEDED, What.HOOK_FAILED, What.GROUP_PHASE}
     task = "" if what in of_the_whole else "a"
-    return Event(what, task, 2, 1.0, "ExitCode", 3, "abc", 1, 2, 0, "in words", job="p-a-2")
+    about = {"hook": "beforeLevel", "group": "X", "phase": "Execution"}
+    return Event(what, task, 2, 1.0, "ExitCode", 3, "abc", 1, 2, 0, "in words", job="p-a-2", **about)
 
 
 @pytest.mark.parametrize("what", [what for what in What if what not in SILENT])

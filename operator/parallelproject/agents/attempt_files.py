@@ -3,17 +3,17 @@ followed as a link, read without a bound, or waited for."""
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 from parallelproject.agents.judge import Ending
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.record import Facts
+from parallelproject.model.names import NEEDS_INPUT, NO_CHANGE, RESERVED_OUTPUTS
 from parallelproject.plain_file import open_plain
 
-NO_CHANGE, NEEDS_INPUT = "no-change", "needs-input.md"
-"""Files among the outputs by which an agent says something to us."""
-USAGE = "usage.json"
-"""The same of any task: what it has used."""
 _CHUNK = 2**20
 _DECLARED_MAX = 4096
 """Bytes that are read of what an agent declares."""
@@ -65,20 +65,35 @@ def question_in(outputs: Path) -> str | None:
     return _declared(outputs / NEEDS_INPUT)
 
 
-def usage_of(path: Path) -> dict[str, str]:
-    """The amounts in a ``usage.json``, as they are written; empty without such a file, or if it is no JSON object."""
+class UsageReport(NamedTuple):
+    """What a ``usage.json`` says."""
+
+    amounts: Mapping[str, str] = MappingProxyType({})
+    """By unit, the amount as it is written."""
+    unusable: str = ""
+    """Why all of it does not count, as the end of a sentence about the file."""
+    ignored: tuple[str, ...] = ()
+    """The units whose amount is none."""
+
+
+def usage_of(path: Path) -> UsageReport:
+    """The report of an attempt of what it has used; nothing without the file."""
     file = _opened(path)
     if file is None:
-        return {}
+        return UsageReport(unusable="is not a plain file that can be read" if os.path.lexists(path) else "")
     with open(file, "rb") as opened:  # noqa: PTH123 - a descriptor
-        text = opened.read(_DECLARED_MAX)
+        text = opened.read(_DECLARED_MAX + 1)
+    if len(text) > _DECLARED_MAX:
+        return UsageReport(unusable=f"is larger than {_DECLARED_MAX:,} bytes")
     try:
         found = json.loads(text, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):
-        return {}
-    named = found.items() if isinstance(found, dict) else ()
-    amounts = {name: amount for name, amount in named if isinstance(amount, str)}
-    return {name: amount for name, amount in amounts.items() if len(name) + len(amount) <= _NAMED_MAX}
+        return UsageReport(unusable="is not JSON")
+    if not isinstance(found, dict):
+        return UsageReport(unusable="is not a JSON object")
+    counts = {name: isinstance(each, str) and len(name) + len(each) <= _NAMED_MAX for name, each in found.items()}
+    amounts = {name: amount for name, amount in found.items() if counts[name]}
+    return UsageReport(amounts, ignored=tuple(name for name in found if not counts[name]))
 
 
 def _declared(path: Path) -> str | None:
@@ -92,7 +107,7 @@ def _declared(path: Path) -> str | None:
 
 def _has_outputs(folder: Path) -> bool:
     try:
-        return any(entry.name not in (NO_CHANGE, NEEDS_INPUT, USAGE) for entry in folder.iterdir())
+        return any(entry.name not in RESERVED_OUTPUTS for entry in folder.iterdir())
     except OSError:
         return False
 

@@ -11,9 +11,8 @@ from parallelproject.agents.error_text import as_last_message, by_words
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.prices import NOTED, cost_of
 from parallelproject.agents.record import LATER, AgentFinding, AgentOutcome, AgentRecord, Facts, TokenUsage, one_line
+from parallelproject.model.names import EX_TEMPFAIL
 
-EX_TEMPFAIL = 75
-"""sysexits.h: "later, not my fault", of any command."""
 REASONS: Mapping[AgentOutcome, str] = {
     AgentOutcome.RATE_LIMITED: "RateLimited",
     AgentOutcome.QUOTA_EXHAUSTED: "QuotaExhausted",
@@ -128,7 +127,7 @@ def _failure(preset: Preset, facts: Facts, ending: Ending) -> AgentFinding | Non
     if facts.error:
         return _with_reset(facts.error, facts)
     if code == EX_TEMPFAIL:
-        return AgentFinding(AgentOutcome.TRANSIENT, "exit code 75: later")
+        return AgentFinding(AgentOutcome.TRANSIENT, f"exit code {EX_TEMPFAIL}: later")
     if code in preset.exit_codes:
         return AgentFinding(preset.exit_codes[code], _last_line(facts) or f"exit code {code}")
     if code:
@@ -138,11 +137,12 @@ def _failure(preset: Preset, facts: Facts, ending: Ending) -> AgentFinding | Non
         return AgentFinding(
             AgentOutcome.AGENT_ERROR, "its output ends without the final event, although the exit code is 0"
         )
-    return as_last_message(facts.last_message, ending.now)
+    said = as_last_message(facts.last_message, ending.now)
+    return _with_reset(said, facts) if said else None
 
 
 def _with_reset(error: AgentFinding, facts: Facts) -> AgentFinding:
-    """An error with the reset time of the limit that was reported before."""
+    """An error with the reset time of the limit that was reported before: that is exact, its own words are rounded."""
     if facts.limit is None or error.outcome not in (
         AgentOutcome.RATE_LIMITED,
         AgentOutcome.QUOTA_EXHAUSTED,
@@ -150,7 +150,7 @@ def _with_reset(error: AgentFinding, facts: Facts) -> AgentFinding:
     ):
         return error
     outcome = AgentOutcome.RATE_LIMITED if error.outcome is AgentOutcome.AGENT_ERROR else error.outcome
-    return AgentFinding(outcome, error.message, error.reset_at or facts.limit.reset_at)
+    return AgentFinding(outcome, error.message, facts.limit.reset_at or error.reset_at)
 
 
 def _denied(tools: Sequence[str]) -> AgentFinding:

@@ -39,7 +39,7 @@ LATER = frozenset({AgentOutcome.RATE_LIMITED, AgentOutcome.QUOTA_EXHAUSTED, Agen
 
 
 _TOKENS = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
-"""What the parts of a ``TokenUsage`` are called where it is written down."""
+"""What the parts of a ``TokenUsage`` are called where it is recorded."""
 
 
 class TokenUsage(NamedTuple):
@@ -141,7 +141,7 @@ class AgentRecord:
         return total(self.usage.values())
 
     def as_json(self) -> dict[str, Any]:
-        """As it is written down; camelCase, as everywhere."""
+        """As it is recorded; camelCase, as everywhere."""
         usage = {model: dict(zip(_TOKENS, used, strict=True)) for model, used in self.usage.items()}
         return {
             "agent": self.agent, "outcome": self.outcome.value, "message": self.message, "success": self.is_success,
@@ -160,7 +160,7 @@ def total(parts: Iterable[TokenUsage]) -> TokenUsage:
 
 
 def used_by(document: Mapping[str, Any]) -> TokenUsage:
-    """The tokens in a record that was written down, of all models together."""
+    """The tokens in a record, of all models together."""
     models = [each for each in (document.get("usage") or {}).values() if isinstance(each, dict)]
     return total(TokenUsage(*(each.get(name) for name in _TOKENS)) for each in models)
 

@@ -25,14 +25,17 @@ _AT = re.compile(
     r"(?: \((?P<zone>[A-Za-z_]+(?:/[A-Za-z_]+)*)\))?"
 )
 
+_JUST_PASSED = timedelta(minutes=2)
+"""A time of day that has passed by less than this is meant: it was reported before. Else the next one is meant."""
+
 
 def reset_time(text: str, now: float) -> float | None:
     """The time, in seconds since the epoch; None where none is given, or one that does not exist.
 
     Args:
         text: The message.
-        now: Seconds since the epoch: what is relative counts from here, a time of day is the next one. Without a zone
-            it is one of this machine.
+        now: Seconds since the epoch: what is relative counts from here, a time of day is the next one, or one that has
+            just passed. Without a zone it is one of this machine.
     """
     try:
         at = _found(text, now)
@@ -69,6 +72,6 @@ def _at(found: re.Match[str], now: float) -> float | None:
         at = at.replace(month=month, day=int(found["day"]), year=int(found["year"] or here.year))
         if not found["year"] and at < here - timedelta(days=1):
             at = at.replace(year=here.year + 1)
-    elif at <= here:
+    elif at <= here - _JUST_PASSED:
         at += timedelta(days=1)
     return at.timestamp()

@@ -16,9 +16,9 @@ class RequestAnswer(Enum):
     APPLIED = auto()
     """The planner has taken it up."""
     RECORDED = auto()
-    """It is written down, and nothing is running that could take it up: it counts when the project continues."""
+    """It is recorded, and nothing is running that could apply it: it counts when the project continues."""
     OPEN = auto()
-    """It is written down, and has not been taken up yet."""
+    """It is recorded, and not applied yet."""
 
 
 class ProjectReader(Protocol):

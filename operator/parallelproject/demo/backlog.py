@@ -4,7 +4,7 @@ It has a chain, a rate limit, a task with nothing to do, and one in which the ag
 """
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import PIPE, Popen
@@ -42,6 +42,20 @@ def script() -> dict[str, Any]:
     tasks["nothing"] = [{"run": "echo 'it is there already' > \"$PPROJ_OUTPUTS/no-change\""}, _DONE]
     tasks[FAILING] = [{"say": "API Error: 500 Internal server error"}]
     return {"tasks": tasks}
+
+
+_OF_AGENTS = ("ANTHROPIC_", "CLAUDE", "OPENAI_", "CODEX_")
+_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+
+
+def misleading(given: Iterable[str]) -> list[str]:
+    """Variables that would lead an agent elsewhere than to the model on this machine, as to another provider or through
+    a proxy, or let it behave in another way.
+
+    Args:
+        given: The names of the variables of the user's environment.
+    """
+    return [name for name in given if name.startswith(_OF_AGENTS) or name.lower() in _PROXIES]
 
 
 def environment(agent: str, home: Path, url: str) -> dict[str, str]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.followups.revision import instruction
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
-from parallelproject.core.planner.failures import all_done
+from parallelproject.core.planner.hooks import NO_HOOKS
+from parallelproject.core.report.status import is_success
 from parallelproject.local.agents.call import AgentCall, has_calls
 from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.engine import lock
@@ -18,7 +19,7 @@ from parallelproject.local.engine.audience import Audience
 from parallelproject.local.engine.board import Board, BoardView
 from parallelproject.local.engine.changed_tasks import changed_since, notice
 from parallelproject.local.engine.clock import Clock
-from parallelproject.local.engine.command import Command, commands
+from parallelproject.local.engine.command import Command, commands, hook_commands
 from parallelproject.local.engine.earlier_sessions import History, recover
 from parallelproject.local.engine.engine import Engine, RunEnd
 from parallelproject.local.engine.inbox import Inbox
@@ -42,7 +43,7 @@ from parallelproject.local.views.status_file import StatusFile
 from parallelproject.local.views.summary import already_done, remarks_of, summary
 from parallelproject.local.views.window import can_redraw
 from parallelproject.local.workspace.sandbox import Bubblewrap, bubblewrap
-from parallelproject.local.workspace.settings import of_a_repository
+from parallelproject.local.workspace.settings import of_a_repository, problems_of_workspace
 from parallelproject.model.branches import CHECKED_OUT
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import ParallelProject
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.target import LandingTarget
+    from parallelproject.local.hooks.local_hooks import LocalHooks
     from parallelproject.local.verification.checks import LocalVerification
     from parallelproject.local.views.notifier import Notifier
 
@@ -113,12 +115,20 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             verification = _verification(spec, deliveries, directory, options, store, history, sandbox)
             if verification:
                 graph = verification.graph(graph)
+            hooks = _hooks(project.name, spec, graph, deliveries, directory, options, store, sandbox)
             if store.created_by is None:
                 refuse_numbered(graph, history.attempts, options.source, directory)
             asked = directory.requests.begin(options.skip)
             for_once = [task for task in options.skip if task not in project.spec.skip and not asked.skip.get(task)]
             resumed = resume(
-                graph, spec, store, history, clock.now(), asked, verification.state.verified if verification else None
+                graph,
+                spec,
+                store,
+                history,
+                clock.now(),
+                asked,
+                verification.state.verified if verification else None,
+                hooks.progress if hooks else NO_HOOKS,
             )
             began = clock.now() - history.elapsed
             place = f" --state-dir {shlex.quote(str(path))}" if path else ""
@@ -127,6 +137,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             board.heed(asked, resumed.graph, resumed.spec)
             board.update(resumed.plan)
             board.verified = verification.condition if verification else None
+            board.hooks = hooks.report if hooks else None
             status = StatusFile(board, directory.document, len(store.sessions()) + 1)
             changed = changed_since(resumed.graph, resumed.ledger.records, directory)
             if changed:
@@ -145,7 +156,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 _finished(board, options)
                 return _pushed(target, board, options, EXIT_SUCCEEDED, say)
             if target:
-                target.begin(spec, directory, say, options.source)
+                target.begin(spec, directory, say, options.source, deliveries.given if deliveries else ())
                 directory.create_for_landing()
             status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
             if options.has_default_deadline(project.spec):
@@ -164,7 +175,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             inbox = Inbox(directory.requests, asked)
             return _run(
                 board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents,
-                verification, sandbox, notifier, usages,
+                verification, sandbox, notifier, usages, hooks,
             )  # fmt: skip
     except RunError as error:
         say(f"error: {error}")
@@ -216,13 +227,14 @@ def _run(
     sandbox: Bubblewrap | None,
     notifier: "Notifier | None",
     usages: UsageFiles,
+    hooks: "LocalHooks | None",
 ) -> int:
     shown = _view(board, options)
     view = Audience([shown, status], [*options.consumers, *([notifier] if notifier else [])])
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            resumed.basis, inbox, deliveries, agents, verification, sandbox, usages,
+            resumed.basis, inbox, deliveries, agents, verification, sandbox, usages, hooks,
         )  # fmt: skip
         lost = None
         end = RunEnd.TROUBLE
@@ -259,7 +271,7 @@ def _run(
     if isinstance(shown, JsonView):
         remarks = remarks_of(board, engine.ledger, engine.failed, deliveries, agents)
         shown.ended(end.name.capitalize(), engine.ledger, [*remarks, *advice(board, engine.ledger)])
-        all_succeeded = board.plan is not None and all_done(board.graph, board.plan.states, board.plan.unmet)
+        all_succeeded = board.plan is not None and is_success(board.graph, board.plan)
     else:
         all_succeeded = summary(board, engine.ledger, engine.failed, directory, end, options, deliveries, agents)
     is_reported = _finished(board, options)
@@ -323,6 +335,28 @@ def _verification(
     )  # fmt: skip
 
 
+def _hooks(
+    project: str,
+    spec: Spec,
+    graph: CompiledGraph,
+    deliveries: "Deliveries | None",
+    directory: StateDirectory,
+    options: RunOptions,
+    store: Store,
+    sandbox: Bubblewrap | None,
+) -> "LocalHooks | None":
+    """The hooks around levels and groups, where the spec has any."""
+    if spec.hooks is None:
+        return None
+    from parallelproject.local.hooks.local_hooks import LocalHooks  # here, because few runs need it
+
+    what = hook_commands(spec)
+    return LocalHooks(
+        spec.hooks, spec, project, graph, lambda kind, env: what[kind].resolve(env), directory,
+        options.grace_seconds, store.attempts(), deliveries, sandbox,
+    )  # fmt: skip
+
+
 def _call(
     what: Mapping[str | None, Command], graph: CompiledGraph, task: str, step: str, fallback: str | None
 ) -> AgentCall | None:
@@ -367,6 +401,8 @@ def _deliveries(
     project: str, spec: Spec, options: RunOptions, directory: StateDirectory, store: Store
 ) -> "Deliveries | None":
     """How attempts land. None: the run is without a repository, and git is not loaded, which takes its time."""
+    if problems := [*problems_of_workspace(spec)]:
+        raise ProblemsError(problems)
     asked = options.repository or spec.git or options.check or [*of_a_repository(spec)]
     if not asked and not directory.repository_note.exists():
         return None

@@ -1,29 +1,22 @@
 """What a user writes of outputs: parameters whose values other tasks write, and the conditions of a task."""
 
-import re
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
 
 from parallelproject.model.base import Model
+from parallelproject.model.output_values import OUTPUT_MAX, OUTPUT_PATTERN
 
 ID_PATTERN = r"^[A-Za-z0-9]([-._A-Za-z0-9]{0,61}[A-Za-z0-9])?$"
-OUTPUT_PATTERN = r"^[A-Za-z0-9_][-._A-Za-z0-9]{0,62}$"
 CONDITIONS_MAX = 20
 """Maximum number of conditions of a task."""
-OUTPUT_MAX = 1024
-"""Maximum bytes of an output that is used as a value."""
-RESERVED_OUTPUTS = frozenset({"no-change", "needs-input.md", "usage.json", "rejected.md"})
-"""Files in PPROJ_OUTPUTS that say something to us: they are no outputs."""
 
 TaskId = Annotated[str, Field(min_length=1, max_length=63, pattern=ID_PATTERN)]
 OutputName = Annotated[str, Field(min_length=1, max_length=63, pattern=OUTPUT_PATTERN)]
 """The name of a file directly in PPROJ_OUTPUTS."""
 ParameterName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[A-Za-z_]([-._A-Za-z0-9]*)$")]
 Value = Annotated[str, Field(max_length=OUTPUT_MAX)]
-
-_OUTPUT = re.compile(OUTPUT_PATTERN)
 
 
 class EndState(StrEnum):
@@ -70,18 +63,3 @@ class ParameterSource(Model):
     at the end."""
     default: Value | None = None
     """The value if that output does not exist; without one the task fails then."""
-
-
-def is_output(name: str) -> bool:
-    """Whether a file of this name in PPROJ_OUTPUTS is an output that may be used as a value."""
-    return _OUTPUT.fullmatch(name) is not None and name not in RESERVED_OUTPUTS
-
-
-def value_of(content: bytes) -> str | None:
-    """The value of an output with this content, without one newline at its end; None: it is no short text."""
-    try:
-        text = content.decode()
-    except UnicodeDecodeError:
-        return None
-    text = text.removesuffix("\n").removesuffix("\r")
-    return None if "\0" in text or len(text.encode()) > OUTPUT_MAX else text

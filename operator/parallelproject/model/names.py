@@ -31,6 +31,8 @@ ANNOTATION_DELIVERY = f"{GROUP}/delivery"
 """On a pod: the instructions of ``pproj-git``, mounted by the downward API."""
 ANNOTATION_PUBLISH = f"{GROUP}/publish"
 """On a pod: the instructions of ``pproj-publish``, mounted by the downward API."""
+ANNOTATION_CHECK = f"{GROUP}/check"
+"""On a pod: the instructions of ``pproj-git`` for a check of what has landed, mounted by the downward API."""
 ANNOTATION_FEEDBACK = f"{GROUP}/feedback"
 """On a pod: the feedback of the previous attempt, mounted by the downward API."""
 KUBECTL_CONTAINER = "kubectl.kubernetes.io/default-container"
@@ -73,6 +75,8 @@ ENV_TASK_ID = "PPROJ_TASK_ID"
 ENV_ATTEMPT = "PPROJ_ATTEMPT"
 ENV_LEVEL = "PPROJ_LEVEL"
 ENV_ROLE = "PPROJ_ROLE"
+ENV_HOOK = "PPROJ_HOOK"
+ENV_GROUP = "PPROJ_GROUP"
 ENV_STEP = "PPROJ_STEP"
 ENV_ROUND = "PPROJ_ROUND"
 ENV_TASK_FILE = "PPROJ_TASK_FILE"
@@ -84,6 +88,19 @@ ENV_TRACEPARENT = "TRACEPARENT"
 """The trace that a task's spans belong to (W3C Trace Context)."""
 ENV_SESSION = "PPROJ_SESSION"
 ENV_PORT = "PPROJ_PORT"
+
+UNIT_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$"
+"""The name of a unit of budgets, such as usd."""
+NO_CHANGE, NEEDS_INPUT, USAGE, REJECTED = "no-change", "needs-input.md", "usage.json", "rejected.md"
+"""Files in PPROJ_OUTPUTS that say something to us: why an attempt changed nothing, what it asks a person, and what it has
+used, and why a gate rejects the work. They are no outputs."""
+RESERVED_OUTPUTS = frozenset({NO_CHANGE, NEEDS_INPUT, USAGE, REJECTED})
+
+EX_TEMPFAIL = 75
+"""Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it is a deferral, and costs
+nothing."""
+ASKING_CODES = (0, EX_TEMPFAIL)
+"""Exit codes with which a command may ask a person. An attempt that is stopped and ends with one of them asks, too."""
 
 _NAME_MAX = 63  # a Job's name is also a label value of its pods
 _DIGEST = 8  # hex digits; names differ by the digest alone only where ids do not survive lower-casing

@@ -12,6 +12,7 @@ from pydantic import Field, StrictBool, field_validator
 from parallelproject.model.agents import AgentType
 from parallelproject.model.base import Model
 from parallelproject.model.conditions import CONDITIONS_MAX, ParameterName, ParameterSource, TaskId, When
+from parallelproject.model.names import UNIT_PATTERN
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.trackers import TRACKERS
 from parallelproject.model.workflow import WorkflowSpec, WorkflowTemplateRef
@@ -43,8 +44,6 @@ QueueName = Annotated[str, Field(min_length=1, max_length=63, pattern=r"^[a-z0-9
 """The name of a LocalQueue of Kueue; a label value."""
 Amount = Annotated[str, Field(max_length=24, pattern=r"^[0-9]{1,12}(\.[0-9]{1,6})?$")]
 """A decimal number, as text: binary fractions are not exact."""
-UNIT_PATTERN = r"^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$"
-"""The name of a unit of a budget."""
 Priority = Annotated[int, Field(strict=True, ge=-1_000_000, le=1_000_000)]
 
 
@@ -295,9 +294,13 @@ class VerificationCheck(Model):
     command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=100)]
     """The command and its arguments. It runs in a checkout of the branch; exit code 0 means that it passed."""
     paths: Annotated[list[FilePattern], Field(max_length=100)] = []
-    """Paths and globs: the check runs only if one of them has changed since it last passed. By default it always runs."""
+    """Paths and globs: the check runs only if there is such a file, and one has changed since it last passed. By default
+    it always runs."""
     active_deadline_seconds: Seconds | None = None
     """Maximum time of one run, in seconds; then the check has failed. By default that of defaults."""
+    role: RoleName | None = None
+    """The role whose podTemplate the check runs in, in a cluster: the command of its first container is replaced. By default
+    that of defaults, else the first role. In a local run the check runs on this machine."""
 
 
 class Verification(Model):
@@ -313,6 +316,62 @@ class Verification(Model):
     retry_flaky: Annotated[int, Field(strict=True, ge=0, le=5)] = 1
     """How often a check that failed runs again on the same commit. If it passes then, it counts as passed and is
     reported as flaky."""
+
+
+class HookKind(StrEnum):
+    """When a hook runs."""
+
+    BEFORE_LEVEL = "beforeLevel"
+    AFTER_LEVEL = "afterLevel"
+    BEFORE_GROUP = "beforeGroup"
+    AFTER_GROUP = "afterGroup"
+
+
+class OnHookFailure(StrEnum):
+    """What follows when a hook fails."""
+
+    CONTINUE = "Continue"
+    STOP = "Stop"
+
+
+class Hook(Model):
+    """A command that runs once for each level, or once for each group, and takes a slot of parallelism."""
+
+    command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(min_length=1, max_length=100)]
+    """Command and arguments; with git in a checkout of the branch, of which nothing lands."""
+    role: RoleName | None = None
+    """Role whose podTemplate it runs in; by default as of tasks."""
+    active_deadline_seconds: Seconds | None = None
+    """Maximum time, in seconds; by default that of defaults."""
+    on_failure: OnHookFailure = OnHookFailure.CONTINUE
+    """Continue, or Stop: the project ends."""
+
+
+class Hooks(Model):
+    """Commands that run around the tasks of each level and of each group. A level or group of which no task starts has
+    none."""
+
+    before_level: Hook | None = None
+    """Before the first task of a level."""
+    after_level: Hook | None = None
+    """After the last task of a level; with scheduling Levels before the next level."""
+    before_group: Hook | None = None
+    """Before the first task of a group."""
+    after_group: Hook | None = None
+    """After the last task of a group."""
+
+    def of(self, kind: HookKind) -> Hook | None:
+        """The hook of a kind, if the spec has one."""
+        found: Hook | None = getattr(self, _HOOK_FIELDS[kind])
+        return found
+
+
+_HOOK_FIELDS = {
+    HookKind.BEFORE_LEVEL: "before_level",
+    HookKind.AFTER_LEVEL: "after_level",
+    HookKind.BEFORE_GROUP: "before_group",
+    HookKind.AFTER_GROUP: "after_group",
+}
 
 
 class SpecStep(Model):
@@ -383,8 +442,8 @@ class Limit(Model):
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """Maximum number of running tasks of this limit; by default only parallelism limits them."""
     adaptive: Adaptive | None = None
-    """If set, fewer of its tasks run when the provider refuses one, and more again with each success. In a local run
-    only."""
+    """If set, fewer of its tasks run when the provider refuses one, and more again with each success. Not with
+    executor Workflow."""
 
 
 class Reserve(StrEnum):
@@ -431,7 +490,7 @@ class Role(Model):
     """Name of the limit that its tasks draw from; by default all tasks of one agent share one that has no name."""
     fallbacks: Annotated[list[RoleName], Field(max_length=10)] = []
     """Roles that run its tasks while its limit is used up for longer than fallbackAfterSeconds: the first one whose own
-    limit is not. Each has an agent; in a local run only."""
+    limit is not. Each has an agent."""
     fallback_after_seconds: Annotated[int, Field(strict=True, ge=0, le=2_592_000)] = 600
     """The fallbacks run its tasks where the wait for its limit is longer than this: seconds."""
     pod_template: PodTemplate | None = None
@@ -496,7 +555,7 @@ class Task(Model):
     priority: Priority = 0
     """Of the tasks that are ready, the one with the highest priority starts first."""
     group: Annotated[str, Field(max_length=63)] | None = None
-    """Name of the group of its marker ([P:Group-X]); only shown."""
+    """Name of the group of its marker ([P:Group-X]): it is shown, and hooks run before and after it."""
     role: RoleName | None = None
     """Role that runs it; by default that of spec.defaults."""
     max_attempts: Attempts | None = None
@@ -524,7 +583,8 @@ class Approval(Model):
     id: TaskId
     """Id of the task."""
     after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
-    """Number of the attempts that it had then. After a rerun of later attempts the task waits again."""
+    """Number of the last attempt that did not count then, by a rerun. After a rerun of a later attempt the task waits
+    again."""
 
 
 class TaskAnswer(Model):
@@ -636,7 +696,9 @@ class Spec(Model):
     """What each task goes through after its own work, in this order, before it lands as one commit. In a local run with
     git only."""
     verification: Verification | None = None
-    """Checks of what has landed together, after each level. In a local run with git, on one shared branch."""
+    """Checks of what has landed together, after each level. With git, on one shared branch."""
+    hooks: Hooks | None = None
+    """Commands before and after each level and each group of tasks."""
     job_metadata: JobMetadata = JobMetadata()
     """The project's labels and annotations that its Jobs and pods also get; in a cluster."""
     roles: Annotated[list[Role], Field(max_length=50)] = []

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from parallelproject.model.base import Model
 from parallelproject.model.spec import MAX_TASKS
+from parallelproject.model.verification_status import VerificationStatus
 
 Count = Annotated[int, Field(ge=0)]
 Timestamp = Annotated[str, Field(max_length=32, json_schema_extra={"format": "date-time"})]
@@ -28,8 +29,20 @@ class TaskState(StrEnum):
     SKIPPED = "Skipped"
 
 
+_STATES = {state.value: state for state in TaskState}
+
+
+def task_state(name: object) -> TaskState:
+    """The state of a row by its name; Pending for anything else, such as a state of a later version."""
+    return _STATES.get(name, TaskState.PENDING) if isinstance(name, str) else TaskState.PENDING
+
+
 QUESTION_MAX = 4096
 """Maximum characters of a question in a status."""
+GROUPS_MAX = 500
+"""Maximum number of groups in a status."""
+HOOK_RUNS_MAX = 1000
+"""Maximum number of hooks of levels and groups in a status."""
 OUTPUTS_MAX = 64
 """Maximum number of outputs of a task in a status."""
 ENDED_STATES = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
@@ -50,6 +63,8 @@ class Reason(StrEnum):
     WAITING_FOR_PROJECT = "WaitingForProject"
     WAITING_FOR_VERIFICATION = "WaitingForVerification"
     """The checks of what the levels before have landed have not passed yet."""
+    WAITING_FOR_HOOK = "WaitingForHook"
+    """A hook of its level or group, or of the level before, has not ended."""
     SUSPENDED = "Suspended"
     STARTING = "Starting"
     REFUSED_BY_POLICY = "RefusedByPolicy"
@@ -86,6 +101,8 @@ class Reason(StrEnum):
     # Skipped
     DEPENDENCY_FAILED = "DependencyFailed"
     STOPPED = "Stopped"
+    HOOK_FAILED = "HookFailed"
+    """A hook with onFailure Stop has failed, which ends the project."""
     SKIP_REQUESTED = "SkipRequested"
     """It is in spec.skip: what depends on it runs all the same."""
     CONDITION_FALSE = "ConditionFalse"
@@ -177,6 +194,8 @@ class ConditionType(StrEnum):
     TERMINATING = "Terminating"
     VERIFIED = "Verified"
     """With verification: whether all that has landed passes the checks."""
+    HOOKS_SUCCEEDED = "HooksSucceeded"
+    """With hooks: whether all that have run so far have succeeded."""
     NEEDS_ATTENTION = "NeedsAttention"
     """True while something waits for a person; absent otherwise."""
 
@@ -185,7 +204,7 @@ class Condition(Model):
     """A condition, as everywhere in Kubernetes."""
 
     type: Annotated[str, Field(max_length=316)]
-    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; with budgets BudgetExhausted; Limited, Refused,
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; with budgets BudgetExhausted; with hooks HooksSucceeded; Limited, Refused,
     NeedsAttention and Stalled while that is so; Terminating after it was deleted, while finalizers keep it."""
     status: Annotated[str, Field(max_length=7, json_schema_extra={"enum": ["True", "False", "Unknown"]})]
     """True, False or Unknown."""
@@ -344,6 +363,59 @@ class Metrics(Model):
     """What attempts reported in usage.json, by unit; dollars are in costUsd."""
 
 
+class HookRunState(StrEnum):
+    """The state of a hook of one level or group."""
+
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    STOPPED = "Stopped"
+    """It was stopped with the project, or killed with it: it runs again when the project continues."""
+
+
+class GroupPhase(StrEnum):
+    """The phase of a group. It follows from the states of its tasks, its hooks, merges and the verification."""
+
+    PRE_EXECUTION = "PreExecution"
+    """None of its tasks has started: it waits, or its hook beforeGroup runs."""
+    EXECUTION = "Execution"
+    COORDINATION = "Coordination"
+    """All its tasks have ended: its hook afterGroup has to end, or its work has to be merged."""
+    VALIDATION = "Validation"
+    """What it has landed is being verified, or repaired because of that."""
+    DONE = "Done"
+
+
+class HookStatus(Model):
+    """The last run of a hook of one level or group."""
+
+    hook: Annotated[str, Field(max_length=16)]
+    """Its kind, as in spec.hooks."""
+    level: Count | None = None
+    """Its level, from 0."""
+    group: Annotated[str, Field(max_length=63)] | None = None
+    """Its group."""
+    state: HookRunState
+    """Running, Succeeded, Failed or Stopped."""
+    attempts: Count
+    """Number of the run."""
+    reason: Annotated[str, Field(max_length=64)] | None = None
+    """Why it failed."""
+    exit_code: int | None = None
+    """Exit code of a failure."""
+    generation: Count | None = None
+    """Generation of its spec."""
+
+
+class GroupStatus(Model):
+    """The progress of a group."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Its name."""
+    phase: GroupPhase
+    """PreExecution, Execution, Coordination, Validation or Done."""
+
+
 class SpendingStatus(Model):
     """What the ended attempts of one role have used."""
 
@@ -430,6 +502,21 @@ class LimitStatus(Model):
     """Whether the provider said that; else it is an estimate."""
 
 
+class AdaptiveLimitStatus(Model):
+    """How many tasks of an adaptive limit may run, since its provider refused one."""
+
+    name: Annotated[str, Field(max_length=63)]
+    """Its name in spec.limits."""
+    base: Count
+    """What it was lowered to; it rises with each success after that."""
+    ceiling: Count
+    """How many ran when the provider refused one."""
+    lowered_time: Timestamp
+    """When it was lowered."""
+    seen_time: Timestamp
+    """The end of the last attempt that was refused."""
+
+
 class Status(Model):
     """The observed state of the project; only the operator writes it."""
 
@@ -448,19 +535,27 @@ class Status(Model):
     counts: Counts | None = None
     """How many tasks are in which state."""
     conditions: Annotated[list[Condition], Field(max_length=16)] = []
-    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; Limited, Refused, NeedsAttention and
-    Stalled while they are true."""
+    """Accepted, Suspended, Completed, Succeeded, Ready; with a forge Published; with verification Verified; Limited,
+    Refused, NeedsAttention and Stalled while they are true."""
     levels: Annotated[list[LevelStatus], Field(max_length=MAX_TASKS)] = []
     """The progress of each level."""
+    groups: Annotated[list[GroupStatus], Field(max_length=GROUPS_MAX)] | None = None
+    """The phase of each group, in the order of their first tasks."""
+    hooks: Annotated[list[HookStatus], Field(max_length=HOOK_RUNS_MAX)] | None = None
+    """The hooks that have run, or run now."""
     tasks: Annotated[list[TaskStatus], Field(max_length=2 * MAX_TASKS)] = []
     """A row for each task, in the order of the spec; then those removed from it."""
     limits: Annotated[list[LimitStatus], Field(max_length=100)] | None = None
     """The limits because of which fallbacks run tasks, or none does."""
+    adaptive_limits: Annotated[list[AdaptiveLimitStatus], Field(max_length=100)] | None = None
+    """The adaptive limits that were lowered."""
     budgets: Annotated[list[BudgetStatus], Field(max_length=1000)] | None = None
     """The budgets of the spec, and what is spent and reserved of each."""
     spending: Annotated[list[SpendingStatus], Field(max_length=1000)] | None = None
     """What attempts have used, by role."""
     publication: Publication | None = None
     """The result of the last publishing; with a forge."""
+    verification: VerificationStatus | None = None
+    """What is verified, and what is repaired; with spec.verification."""
     metrics: Metrics | None = None
     """Figures of the run."""

@@ -17,6 +17,8 @@ class WorkKind(StrEnum):
     """An attempt at publishing what has landed, of the whole project."""
     VERIFY = "Verify"
     """A run of a check of what has landed; the step is the name of the check."""
+    HOOK = "Hook"
+    """A run of a hook; the step names the hook, and the level or group."""
 
 
 class Work(NamedTuple):
@@ -63,6 +65,11 @@ class WorkKey(NamedTuple):
         return cls(WorkKind.VERIFY, "", check, number)
 
     @classmethod
+    def of_hook(cls, step: str, number: int) -> Self:
+        """A run of a hook of one level or group."""
+        return cls(WorkKind.HOOK, "", step, number)
+
+    @classmethod
     def of_fields(cls, fields: Iterable[Any]) -> Self:
         """The key with these fields, as JSON and SQLite have them.
 
@@ -89,4 +96,9 @@ class WorkKey(NamedTuple):
 
 PUBLISHING = Work(WorkKind.PUBLISH)
 """Publishing, of which a project has one."""
-_WITHOUT_TASK = {WorkKind.TASK: "?", WorkKind.PUBLISH: "publishing", WorkKind.VERIFY: "verification"}
+_WITHOUT_TASK = {
+    WorkKind.TASK: "?",
+    WorkKind.PUBLISH: "publishing",
+    WorkKind.VERIFY: "verification",
+    WorkKind.HOOK: "hook",
+}

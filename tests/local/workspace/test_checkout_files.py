@@ -149,6 +149,19 @@ def test_a_link_in_the_checkout_is_not_followed_and_a_pattern_cannot_leave_it(
     assert '"x/../../secret" leaves the checkout' in str(error.value)
 
 
+def test_a_link_may_be_in_a_folder_that_is_copied(runner: Make, checkout: Checkout) -> None:
+    for name in ("data/small/x", "data/big/x", "data/small/big"):
+        (checkout.path / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout.path / name).write_text("x\n")
+    command = f"{LIST}; echo new > data/new; [ -f data/big/x ] && echo y >> data/small/x"
+    run = runner(spec("a", copy=["data/"], link=["data/big/"]), command, options={"repository": checkout.path})
+    run.run()
+    data = [line for line in listing(run) if "data" in line]
+    assert data == ["./data/big link", "./data/small/big 644", "./data/small/x 644"]
+    assert checkout.git("diff", "--name-only", "main", BRANCH).split() == ["work"], "nothing of a copied folder"
+    assert (checkout.path / "data/small/x").read_text() == "x\n"
+
+
 def test_worktreeinclude_names_only_ignored_files(runner: Make, checkout: Checkout) -> None:
     text = "# comment\n.env\nuntracked\nkeep.local\nshared.txt\napp/*\n!app/settings.local\n"
     (checkout.path / ".worktreeinclude").write_text(text)
@@ -185,12 +198,20 @@ def test_without_a_repository_they_are_refused(runner: Make, field: str) -> None
 def test_work_that_has_a_secret_of_a_copied_file_does_not_land(runner: Make, checkout: Checkout) -> None:
     text = f"export API_TOKEN='{SECRET}'\nDEBUG=verbose-logging\nKEY=changeme-please\nPASSWORD=short\n"
     (checkout.path / ".env").write_text(text)
+    other = "canary-of-folder-0815"
+    (checkout.path / "conf/deep").mkdir(parents=True)
+    (checkout.path / "conf/deep/db.yaml").write_text(f"db:\n  password: '{other}'\n")
     harmless = "echo verbose-logging changeme-please short > work"
-    command = f". ./.env; {harmless}; [ $PPROJ_TASK_ID != a ] || echo $API_TOKEN > config.py"
-    wanted = spec("a", "b", copy=[".env"]) | {"failurePolicy": "Continue"}
+    command = (
+        f". ./.env; {harmless}; case $PPROJ_TASK_ID in a) echo $API_TOKEN > config.py;; c) cp -r conf my-conf;; esac"
+    )
+    wanted = spec("a", "b", "c", copy=[".env", "conf"]) | {"failurePolicy": "Continue"}
     run = runner(wanted, command, options={"repository": checkout.path})
     said = run.run(1)
     assert checkout.tasks() == ["b"]
     assert '"config.py" has what looks like a credential' in (run.state / "logs/a.1.log").read_text()
+    assert '"my-conf/deep/db.yaml" has what looks like a credential' in (run.state / "logs/c.1.log").read_text()
     assert SECRET not in said
-    assert checkout.git("diff", "--name-only", "main", checkout.ref("a/salvage/1")).split() == ["work"]
+    assert other not in said
+    for task in ("a", "c"):
+        assert checkout.git("diff", "--name-only", "main", checkout.ref(f"{task}/salvage/1")).split() == ["work"]

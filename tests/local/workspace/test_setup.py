@@ -201,3 +201,57 @@ def test_a_setup_that_ends_well_when_it_is_asked_to_end_is_not_done(runner: Make
     assert run.journal() == ["setup", "setup"]
     assert [ref for ref in checkout.state() if "salvage" in ref] == [], "what it has made is no work"
     assert checkout.show("work") == "half"
+
+
+def test_a_folder_with_copied_files_in_it_is_cached_without_them(runner: Make, checkout: Checkout) -> None:
+    for name in ("copied", "deep/copied", "linked"):
+        (checkout.path / "modules" / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout.path / "modules" / name).write_text("secret\n")
+    script = "echo setup >> $JOURNAL; mkdir modules/new; echo x > modules/new/x; echo y > modules/deep/y"
+    command = "cat modules/new/x modules/deep/y modules/deep/copied >> $JOURNAL; echo x > $PPROJ_TASK_ID"
+    wanted = spec(chain("a", "b"), script, cacheKey=["lock"], copy=["/modules/copied", "/modules/deep/copied"])
+    wanted["workspace"]["link"] = ["/modules/linked"]  # type: ignore[index]
+    run = runner(wanted, command, options={"repository": checkout.path})
+    run.run()
+    assert run.journal() == ["setup", *["x", "y", "secret"] * 2]
+    kept = sorted(path.name for path in (run.state / "setup").glob("*/files/**/*") if not path.is_dir())
+    assert kept == ["x", "y"], "no copy of what is the user's"
+
+
+def test_folders_are_those_of_the_branch_even_if_setup_changes_what_git_ignores(
+    runner: Make, checkout: Checkout
+) -> None:
+    (checkout.path / "app").mkdir()
+    (checkout.path / "app/code").write_text("code\n")
+    checkout.git("add", "app")
+    checkout.git("commit", "--quiet", "-m", "app")
+    script = "echo gen/ >> .gitignore; mkdir gen; echo x > gen/x; rm -r app; ln -s gen app"
+    command = "cat gen/x app/code >> $JOURNAL; echo x > gen/own; echo x > app/own"
+    run = runner(spec(tasks("a"), script), command, options={"repository": checkout.path})
+    run.run()
+    assert run.journal() == ["x", "code"]
+    assert checkout.git("diff", "--name-only", "main", BRANCH).split() == ["app/own", "gen/own"]
+
+
+@pytest.mark.parametrize("key", [[], ["lock"]])
+def test_a_failure_that_its_attempt_could_not_report_stops_no_other(
+    runner: Make, checkout: Checkout, key: list[str]
+) -> None:
+    """As of a process that is killed: the failure is noted, and there is no result."""
+    first = '[ $(wc -l < $JOURNAL) -gt 1 ] || { mkdir "$STATE/results/a.1.json"; exit 3; }'
+    run = runner(spec(tasks("a"), "", cacheKey=key), "echo command >> $JOURNAL", options={"repository": checkout.path})
+    run.spec |= {"defaults": {"maxAttempts": 2, "backoffSeconds": 0}}
+    run.spec["workspace"]["setup"] = ["sh", "-c", f"STATE={run.state}; echo setup >> $JOURNAL; {first}"]
+    run.run()
+    assert run.journal() == ["setup", "setup", "command"]
+    assert [(row.reason, row.exit_code) for row in run.attempts()] == [("ExitCode", 1), (None, 0)]
+
+
+def test_a_setup_that_fails_for_a_check_is_no_failure_of_the_tasks(runner: Make, checkout: Checkout) -> None:
+    script = '[ -n "$PPROJ_TASK_ID" ] || [ -s $JOURNAL ] || { echo check >> $JOURNAL; exit 3; }'
+    wanted = spec(chain("a", "b"), script, cacheKey=["lock"])
+    wanted["verification"] = {"checks": [{"name": "test", "command": ["test", "-e", "lock"]}]}
+    run = runner(wanted, "echo $PPROJ_TASK_ID >> lock", options={"repository": checkout.path})
+    run.run()
+    assert run.journal() == ["check"]
+    assert checkout.tasks() == ["a", "b"]

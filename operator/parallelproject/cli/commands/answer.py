@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.spec import unknown_tasks
+from parallelproject.cli.cluster.spec import refuse_unknown, spec_patch
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
-from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
-from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson, task_argument
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -30,16 +29,15 @@ async def run(
     name: NameOrOnly = "",
     task: Annotated[
         str,
-        typer.Argument(
-            metavar="TASK", help="Id of the task that asks.", autocompletion=readable_tasks, show_default=False
-        ),
+        task_argument("Id of the task that asks."),
     ] = "",
     text: Annotated[
         str | None,
         typer.Argument(metavar="TEXT", help="The answer; - reads it from standard input.", show_default=False),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option("-f", "--file", metavar="FILE", help="Read the answer from this file.")
+        Path | None,
+        typer.Option("-f", "--file", metavar="FILE", help="Read the answer from this file; - is standard input."),
     ] = None,
     output: AnswerOutput = TextOrJson.TEXT,
 ) -> None:
@@ -49,7 +47,7 @@ async def run(
     answer in its prompt and in PPROJ_FEEDBACK; an agent continues its session where it can. pproj get NAME TASK shows
     the question.
     """
-    answer = _answer(text, file)
+    answer = answer_of(text, file)
     lines: list[str] = []
 
     def patch(project: Json) -> Json:
@@ -60,7 +58,7 @@ async def run(
     await Asking(keeper, name, output).change(patch, lambda: lines, lambda: [task])
 
 
-def _answer(text: str | None, file: Path | None) -> str:
+def answer_of(text: str | None, file: Path | None) -> str:
     """The answer, wherever it is.
 
     Raises:
@@ -70,7 +68,8 @@ def _answer(text: str | None, file: Path | None) -> str:
         found = "no answer is given" if text is None else "TEXT and -f exclude each other"
         raise Failure(found, hint="give TEXT after the TASK, - for standard input, or -f FILE", code=2)
     try:
-        found = file.read_text() if file else sys.stdin.read() if text == "-" else text or ""
+        is_piped = "-" in (text, str(file))
+        found = sys.stdin.read() if is_piped else file.read_text() if file else text or ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Failure(f"{file or 'standard input'} cannot be read: {why}", code=2) from None
@@ -97,8 +96,7 @@ def answer_patch(project: Json, task: str, text: str, look: str) -> Json:
     Raises:
         Failure: the task is not there, asks nothing, or has its answer already.
     """
-    if wrong := unknown_tasks(project, [task]):
-        raise Failure(*wrong, hint=f"{look} shows all")
+    refuse_unknown(project, [task], look)
     row = next((row for row in rows(project) if row["id"] == task), {})
     asked = int(row.get("asked") or 0)
     answers: list[Json] = list(project["spec"].get("answers") or ())
@@ -116,7 +114,7 @@ def answer_patch(project: Json, task: str, text: str, look: str) -> Json:
     if row.get("question"):
         new["question"] = row["question"]
     spec = {"answers": [*kept, new]}
-    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": spec}
+    return spec_patch(project, spec)
 
 
 def _attempts(project: Json, task: str) -> int:

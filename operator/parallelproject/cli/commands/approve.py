@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.spec import entries_with, ids_of, unknown_tasks
+from parallelproject.cli.cluster.spec import approved_in, entries_with, floors_of, ids_of, refuse_unknown, spec_patch
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TasksOfProject, TextOrJson
@@ -64,8 +64,7 @@ def approve_patch(project: Json, wanted: Sequence[str], look: str) -> Json | Non
     Raises:
         Failure: one of them is not there, needs no approval, or has succeeded.
     """
-    if wrong := unknown_tasks(project, wanted):
-        raise Failure(*wrong, hint=f"{look} shows all")
+    refuse_unknown(project, wanted, look)
     asking = {task["id"] for task in project["spec"].get("tasks") or () if task.get("approval")}
     states = {row["id"]: row for row in rows(project)}
     wrong = [f"{task} needs no approval: it has no approval: true" for task in wanted if task not in asking]
@@ -73,14 +72,10 @@ def approve_patch(project: Json, wanted: Sequence[str], look: str) -> Json | Non
     if wrong:
         need = [id for id in ids_of(project) if id in asking]
         raise Failure(*wrong, hint=f"tasks with approval: {listed(need, 8) or 'none'}")
-    floors = {entry["id"]: int(entry.get("rerunAfter") or 0) for entry in project["spec"].get("retries") or ()}
-    given = {entry["id"]: int(entry.get("after") or 0) for entry in project["spec"].get("approvals") or ()}
-    new: dict[str, Json] = {
-        task: {"id": task, "after": max(floors.get(task, 0), int(states.get(task, {}).get("attempts") or 0))}
-        for task in wanted
-        if given.get(task, -1) < floors.get(task, 0)
-    }
+    # Not after the attempts so far: a rerun of exactly these has to ask again.
+    floors, given = floors_of(project), approved_in(project)
+    new: dict[str, Json] = {task: {"id": task, "after": floors.get(task, 0)} for task in wanted if task not in given}
     if not new:
         return None
     spec = {"approvals": entries_with(project, "approvals", new)}
-    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": spec}
+    return spec_patch(project, spec)

@@ -18,7 +18,7 @@ from parallelproject.cli.input.arguments import NoColor
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
-from parallelproject.demo.backlog import AGENTS, FAILING, SUCCEEDING, environment, script, serving, spec
+from parallelproject.demo.backlog import AGENTS, FAILING, SUCCEEDING, environment, misleading, script, serving, spec
 from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.start import EXIT_FAILED, EXIT_INTERRUPTED, run_project
 from parallelproject.model.project import ParallelProject, parse_spec
@@ -55,6 +55,8 @@ def run(
         (folder / "script.json").write_text(json.dumps(script()))
         _make_repository(repository)
         with serving(folder / "script.json") as url:
+            for variable in misleading(os.environ):
+                del os.environ[variable]
             os.environ.update(environment(name, folder / "home", url))
             project = ParallelProject(metadata={"name": "demo"}, spec=parse_spec(spec()))
             succeeded: list[str] = []
@@ -91,10 +93,13 @@ def _chosen(asked: str | None) -> str:
 
 
 def _make_repository(folder: Path) -> None:
-    subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], check=True, capture_output=True)
+    """Makes it without the user's settings of git: a signature may need a passphrase, a hook may refuse the commit."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    own |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    subprocess.run(["git", "init", "-q", "-b", "main", str(folder)], env=own, check=True, capture_output=True)
     me = ["-c", "user.name=demo", "-c", "user.email=demo@example.com"]
     commit = ["git", "-C", str(folder), *me, "commit", "-q", "--allow-empty", "-m", "Begin"]
-    subprocess.run(commit, check=True, capture_output=True)
+    subprocess.run(commit, env=own, check=True, capture_output=True)
 
 
 def _options(name: str, repository: Path, state: Path, succeeded: list[str]) -> RunOptions:

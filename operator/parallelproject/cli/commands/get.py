@@ -1,5 +1,6 @@
 """``pproj get``: one project in full, or one of its tasks."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,16 +13,19 @@ from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import age, show_table, span
+from parallelproject.core.graph.groups import UNMARKED
+from parallelproject.core.hooks.hook_runs import rows_by_occasion
 from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.budget_status import budgets_shown
 from parallelproject.core.report.deletion import deletion_of
-from parallelproject.core.report.groups import UNMARKED
+from parallelproject.core.report.groups import groups_of
 from parallelproject.core.report.status import read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.names import level_name
 from parallelproject.model.spec import Git
+from parallelproject.model.status import HookRunState, TaskState
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
@@ -30,6 +34,7 @@ Json = dict[str, Any]
 
 _INDENT = "  "
 _BAR = 20
+_HOOKS_SHOWN = 20
 _NEEDS_SHOWN = 10
 _PULLS_SHOWN = 10
 """Most pull requests that are named: those that are not merged, where there are any."""
@@ -79,6 +84,8 @@ def show_project(reader: "ProjectReader", project: Json, wide: bool) -> None:
     )  # fmt: skip
     _show_needs(reader, project)
     _show_levels(status)
+    _show_groups(spec, status)
+    _show_hooks(status)
     _show_tasks(project, status, spec, wide)
 
 
@@ -172,6 +179,39 @@ def _show_levels(status: Json) -> None:
         ],
         _INDENT,
     )
+
+
+def _show_groups(spec: Json, status: Json) -> None:
+    """The groups, and the phase of each."""
+    groups = groups_of(spec, status)
+    if not groups or not status.get("groups"):
+        return
+    terminal.show("\nGroups")
+    show_table(
+        ["GROUP", "PHASE", "TASKS", *(state.value.upper() for state in TaskState)],
+        [
+            [group.name, group.phase, str(len(group.tasks)), *(str(group.counts[state]) for state in TaskState)]
+            for group in groups
+        ],
+        _INDENT,
+    )
+
+
+def _show_hooks(status: Json) -> None:
+    """The hooks that have run: first those that run or have failed."""
+    found = list(rows_by_occasion(status.get("hooks")).items())
+    if not found:
+        return
+    found.sort(key=lambda each: each[1].get("state") == HookRunState.SUCCEEDED)
+    terminal.show("\nHooks")
+    table = [[str(each), str(row.get("state")), _text(row.get("attempts")), _cause(row)] for each, row in found]
+    show_table(["HOOK", "STATE", "RUNS", "REASON"], table[:_HOOKS_SHOWN], _INDENT)
+    if len(found) > _HOOKS_SHOWN:
+        terminal.show(f"{_INDENT}and {len(found) - _HOOKS_SHOWN} more")
+
+
+def _cause(row: Mapping[str, Any]) -> str:
+    return f"ExitCode {row['exitCode']}" if "exitCode" in row else str(row.get("reason") or "")
 
 
 def _bar(level: Json) -> str:

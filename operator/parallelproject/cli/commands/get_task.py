@@ -3,11 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.spec import ids_of, unknown_tasks
+from parallelproject.cli.cluster.spec import approved_in, ids_of, refuse_unknown
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.input.arguments import GetOutput
 from parallelproject.cli.output import terminal
-from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
 from parallelproject.core.report.attention import needs_of_rows
 from parallelproject.core.report.status import read_row
@@ -34,7 +33,7 @@ def show_task(reader: "ProjectReader", project: Json, task: str, output: GetOutp
     name = project["metadata"]["name"]
     row = next((row for row in rows(project) if row["id"] == task), {})
     if task not in ids_of(project) and not row:
-        raise Failure(*unknown_tasks(project, [task]), hint=f"{typed()} get{reader.options} {name} shows all")
+        refuse_unknown(project, [task], f"{typed()} get{reader.options} {name}")
     spec: Json = next((each for each in project["spec"].get("tasks") or () if each["id"] == task), {})
     answers = [entry for entry in project["spec"].get("answers") or () if entry["id"] == task]
     if output in (GetOutput.JSON, GetOutput.YAML):
@@ -89,8 +88,7 @@ def _fields(project: Json, spec: Json, row: Json) -> Iterator[tuple[str, str]]:
 def _approval(project: Json, row: Json, task: str) -> str:
     if row.get("reason") == Reason.WAITING_FOR_APPROVAL:
         return "waits for a person"
-    given = any(entry["id"] == task for entry in project["spec"].get("approvals") or ())
-    return "given" if given else "needed when its turn comes"
+    return "given" if task in approved_in(project) else "needed when its turn comes"
 
 
 def _block(title: str, text: str) -> None:

@@ -8,9 +8,10 @@ from parallelproject.cli.input.arguments import ListOutput
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.tables import age, show_table, value_at
-from parallelproject.core.report.groups import COUNTED, groups_of
+from parallelproject.core.report.groups import groups_of
 from parallelproject.model.crd import COLUMNS
 from parallelproject.model.names import GROUP, SINGULAR
+from parallelproject.model.status import TaskState
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
@@ -57,8 +58,14 @@ def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_na
     each = [(item["metadata"], group) for item in found for group in groups_of(item["spec"], item.get("status") or {})]
     if output in (ListOutput.JSON, ListOutput.YAML):
         data = [
-            {"project": metadata["name"], "group": group.name, "state": group.state, "tasks": list(group.tasks)}
-            | {state.value.lower(): group.counts[state] for state in COUNTED}
+            {
+                "project": metadata["name"],
+                "group": group.name,
+                "state": group.state,
+                "phase": group.phase,
+                "tasks": list(group.tasks),
+            }
+            | {state.value.lower(): group.counts[state] for state in TaskState}
             for metadata, group in each
         ]
         terminal.show_data(data, output is ListOutput.JSON)
@@ -68,13 +75,13 @@ def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_na
             "no task has a group: a task gets one by a marker [P:Group-X] in its file, or by group in a manifest"
         )
         return
-    names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "TASKS"]
+    names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "PHASE", "TASKS"]
     table = []
     for metadata, group in each:
         first = [metadata["namespace"]] if with_namespace else []
-        counts = [len(group.tasks), *(group.counts[state] for state in COUNTED)]
-        table.append([*first, metadata["name"], group.name, group.state, *map(str, counts)])
-    show_table([*names, *(state.value.upper() for state in COUNTED)], table)
+        counts = [len(group.tasks), *(group.counts[state] for state in TaskState)]
+        table.append([*first, metadata["name"], group.name, group.state, group.phase, *map(str, counts)])
+    show_table([*names, *(state.value.upper() for state in TaskState)], table)
 
 
 def _row(item: dict[str, Any], columns: list[dict[str, Any]], with_namespace: bool) -> list[str]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from parallelproject.git.plumbing.lines_of import lines_of
+from parallelproject.limited_process import run_limited
 from parallelproject.local.errors import RunError
 from parallelproject.model.spec import Forge, ForgeType, Git
 
@@ -158,11 +159,13 @@ def _git(pushed: "PushedBranch", *arguments: str, stdin: str = "") -> list[str]:
     from parallelproject.local.delivery.push import own_environment
 
     try:
-        done = subprocess.run(
-            ["git", *arguments], input=stdin, capture_output=True, text=True, timeout=_ASKED_SECONDS,
-            cwd=pushed.target.repository.folder,
-            env=own_environment() | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"},
-        )  # fmt: skip
+        done = run_limited(  # a helper of credentials may leave a daemon
+            ["git", *arguments],
+            _ASKED_SECONDS,
+            stdin=stdin.encode(),
+            folder=pushed.target.repository.folder,
+            environment=own_environment() | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "LC_ALL": "C"},
+        )
     except subprocess.TimeoutExpired:
         raise RunError(f"publishing: git {arguments[0]} did not end within {_ASKED_SECONDS} s") from None
-    return lines_of(done.stdout) if done.returncode == 0 else []
+    return lines_of(done.stdout.decode(errors="replace")) if done.returncode == 0 else []

@@ -5,10 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.spec import unknown_tasks
+from parallelproject.cli.cluster.spec import refuse_unknown
 from parallelproject.cli.cluster.state import rows
-from parallelproject.cli.input.arguments import NameOrOnly
-from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.arguments import NameOrOnly, task_argument
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
@@ -25,12 +24,9 @@ async def run(
     name: NameOrOnly = "",
     task: Annotated[
         str | None,
-        typer.Argument(
-            metavar="TASK",
-            help="Id of the task; by default all started tasks, with the task's id before each line. A single "
-            "word is a task of the only local run.",
-            autocompletion=readable_tasks,
-            show_default=False,
+        task_argument(
+            "Id of the task; by default all started tasks, with the task's id before each line. A single "
+            "word is a task of the only local run."
         ),
     ] = None,
     follow: Annotated[
@@ -54,8 +50,8 @@ async def run(
         raise Failure(
             "--failed prints the logs of all failed tasks, so it excludes TASK and -f", hint="omit TASK and -f", code=2
         )
-    if task and (wrong := unknown_tasks(project, [task])):
-        raise Failure(*wrong, hint=f"{typed()} get{keeper.options} {name} shows all")
+    if task:
+        refuse_unknown(project, [task], f"{typed()} get{keeper.options} {name}")
     found = {row["id"]: row for row in rows(project)}
     if task:
         row = found.get(task) or {}

@@ -3,12 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
-from parallelproject.cli.cluster.spec import retries_with
+from parallelproject.cli.cluster.spec import retries_with, spec_patch
 from parallelproject.cli.cluster.state import ProjectState, rows, standing
-from parallelproject.cli.input.arguments import NameOrOnly
-from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.arguments import NameOrOnly, task_argument
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
@@ -29,12 +26,7 @@ async def run(
     name: NameOrOnly = "",
     tasks: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="TASK",
-            help="Ids of tasks that run again, with all that depend on them; by default all.",
-            autocompletion=readable_tasks,
-            show_default=False,
-        ),
+        task_argument("Ids of tasks that run again, with all that depend on them; by default all."),
     ] = None,
 ) -> None:
     """Run a project, or some of its tasks, again from the start.
@@ -99,4 +91,4 @@ def rerun_patch(project: Json, affected: Sequence[str]) -> Json:
     spec: Json = {"retries": retries_with(project, entries)}
     if project["spec"].get("stop"):
         spec["stop"] = False
-    return {"metadata": {"resourceVersion": project["metadata"]["resourceVersion"]}, "spec": spec}
+    return spec_patch(project, spec)

@@ -5,15 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.cluster.spec import ids_of, retries_with, unknown_tasks
+from parallelproject.cli.cluster.spec import ids_of, retries_with, spec_patch, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
-from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson
-from parallelproject.cli.input.completion import readable_tasks
+from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOrJson, task_argument
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
-from parallelproject.core.planner.attempt import EX_TEMPFAIL
 from parallelproject.core.report.status import condition, read_row
 from parallelproject.model.problem import listed
 from parallelproject.model.status import Reason
@@ -30,12 +28,7 @@ async def run(
     name: NameOrOnly = "",
     tasks: Annotated[
         list[str] | None,
-        typer.Argument(
-            metavar="TASK",
-            help="Ids of failed or skipped tasks; by default all that failed.",
-            autocompletion=readable_tasks,
-            show_default=False,
-        ),
+        task_argument("Ids of failed or skipped tasks; by default all that failed."),
     ] = None,
     all_failed: Annotated[bool, typer.Option("--failed", help="Retry all failed tasks, as without TASK.")] = False,
     start: Annotated[
@@ -58,26 +51,44 @@ async def run(
     retried: list[str] = []
 
     def patch(project: Json) -> Json | None:
-        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
+        halted = halted_by_checks(project)
+        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop") or halted)
         wanted = list(dict.fromkeys([*failed, *skipped_tasks(project, tasks)]))  # one that failed may be skipped since
         deferred = deferred_tasks(project, tasks)
         if not wanted and not stopped and not deferred:
             lines[:] = [_nothing(project)]
             return None
         lines[:], retried[:] = _summary(name, wanted, stopped, list(deferred)), [*wanted, *deferred]
-        return retry_patch(project, failed | deferred, wanted)
+        return retry_patch(project, halted | failed | deferred, wanted)
 
     asking = Asking(keeper, name, output, starts=start)
     await asking.change(patch, lambda: lines, lambda: retried, terminal.show)
 
 
-def _entry(row: Mapping[str, Any]) -> Json:
+def _entry(project: Json, row: Mapping[str, Any]) -> Json:
     """The entry of spec.retries that forgives what a failed task has behind it."""
+    if row.get("reason") == Reason.VERIFICATION_FAILED:
+        return _another(project, row["id"])
     conflicts = int(row.get("conflicts") or 0)
     rejections = read_row(row).rejections
     forgive = int(row.get("failures") or 0) or (0 if conflicts or rejections else 1)
     others = {"forgiveConflicts": conflicts, "forgiveRejections": rejections}
     return {"id": row["id"], "forgive": forgive} | {field: count for field, count in others.items() if count}
+
+
+def _another(project: Json, task: str) -> Json:
+    """An entry of spec.retries that is not there yet: what counts is that it is new, as the task had no failure."""
+    entries: list[Json] = project["spec"].get("retries") or []
+    known: Json = next((entry for entry in entries if entry["id"] == task), {})
+    return {"id": task, "forgive": int(known.get("forgive") or 0) + 1}
+
+
+def halted_by_checks(project: Json) -> dict[str, Json]:
+    """The entry of spec.retries with which a project continues that the checks of what has landed have stopped."""
+    if not (project.get("status") or {}).get("verification", {}).get("stopped"):
+        return {}
+    waiting = [row["id"] for row in rows(project) if row.get("state") == "Skipped" and row.get("reason") == "Stopped"]
+    return {task: _another(project, task) for task in waiting[:1] or ids_of(project)[:1]}
 
 
 def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
@@ -86,7 +97,7 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
     Raises:
         Failure: one that is named is not there, or has not failed.
     """
-    failures = {row["id"]: _entry(row) for row in rows(project) if row.get("state") == "Failed"}
+    failures = {row["id"]: _entry(project, row) for row in rows(project) if row.get("state") == "Failed"}
     if not wanted:
         return failures
     skipped = skipped_tasks(project, wanted)
@@ -120,7 +131,7 @@ def _waiting(project: Json) -> dict[str, Mapping[str, Any]]:
     return {
         row["id"]: row
         for row in rows(project)
-        if row.get("reason") == limit or (row.get("reason") == backoff and row.get("exitCode") == EX_TEMPFAIL)
+        if row.get("reason") == limit or (row.get("reason") == backoff and read_row(row).is_deferred)
     }
 
 
@@ -140,7 +151,7 @@ def retry_patch(project: Json, failed: Mapping[str, Json], wanted: Sequence[str]
         spec["skip"] = [task for task in skipped if task not in wanted]
     if project["spec"].get("stop"):
         spec["stop"] = False
-    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": spec}
+    return spec_patch(project, spec)
 
 
 def _nothing(project: Json) -> str:

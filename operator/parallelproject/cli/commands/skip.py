@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from parallelproject.cli.cluster.spec import ids_of, unknown_tasks
+from parallelproject.cli.cluster.spec import ids_of, spec_patch, unknown_tasks
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.commands.asking import Asking
 from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TasksOfProject, TextOrJson
@@ -61,7 +61,7 @@ def skip_patch(project: Json, tasks: list[str], for_once: Collection[str] = ()) 
     wanted = [task for task in ids_of(project) if task in before or task in tasks]
     if all(task in before and task not in for_once for task in tasks):
         return None
-    return {"metadata": {"resourceVersion": project["metadata"].get("resourceVersion")}, "spec": {"skip": wanted}}
+    return spec_patch(project, {"skip": wanted})
 
 
 def _summary(project: Json, tasks: list[str]) -> list[str]:

@@ -19,8 +19,9 @@ from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
-from parallelproject.core.report.groups import COUNTED, TaskGroup, groups_of
+from parallelproject.core.report.groups import TaskGroup, groups_of
 from parallelproject.model.problem import listed
+from parallelproject.model.status import TaskState
 from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def run(
         return code
     code = await until_end(reader, name, last, seconds(limit), _of_group(group))
     found = _named(group, last.project or {})
-    counts = ", ".join(f"{found.counts[state]} {state.value.lower()}" for state in COUNTED if found.counts[state])
+    counts = ", ".join(f"{found.counts[state]} {state.value.lower()}" for state in TaskState if found.counts[state])
     text = f"{name}: group {found.name}: {found.state}: {counts}"
     (terminal.show if code == EXIT_SUCCEEDED else terminal.error)(text)
     return code

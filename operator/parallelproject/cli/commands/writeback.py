@@ -10,6 +10,7 @@ from pathlib import Path
 
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
+from parallelproject.limited_process import run_limited
 from parallelproject.model.problem import ProblemsError
 from parallelproject.sources import Format, Imported
 from parallelproject.sources.folder import done_status
@@ -89,14 +90,11 @@ def _bd(file: Path, imported: Imported, ids: Sequence[str]) -> int:
     for start in range(0, len(issues), _BD_IDS):
         command = ["bd", "close", *issues[start : start + _BD_IDS], "--reason", "done by pproj"]
         try:
-            done = subprocess.run(
-                command, cwd=file.parent.parent, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                timeout=_BD_SECONDS, check=False,
-            )  # fmt: skip
+            done = run_limited(command, _BD_SECONDS, folder=file.parent.parent)  # bd leaves a daemon
         except subprocess.TimeoutExpired:
             raise NotWrittenError(f"bd close did not end within {_BD_SECONDS} s") from None
         if done.returncode:
-            printed = " ".join((done.stderr or done.stdout).split())[-300:]
+            printed = " ".join((done.stderr or done.stdout).decode(errors="replace").split())[-300:]
             raise NotWrittenError(f"bd close ended with {done.returncode}: {printed}")
     return len(issues)
 

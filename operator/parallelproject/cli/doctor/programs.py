@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from parallelproject.limited_process import run_limited
+
 _SECONDS = 15
 _CONTROL = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|[\x00-\x08\x0b-\x1f\x7f]")
 _LONGEST = 200
@@ -27,10 +29,7 @@ def ask(words: Sequence[str], environment: Mapping[str, str] | None = None, fold
         OSError: it cannot be started.
     """
     try:
-        done = subprocess.run(
-            words, stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False, cwd=folder,
-            env={**os.environ, **(environment or {})},
-        )  # fmt: skip
+        done = run_limited(words, _SECONDS, folder=folder, environment={**os.environ, **(environment or {})})
     except subprocess.TimeoutExpired:
         return ProgramAnswer(None, f"no answer within {_SECONDS} s")
     for stream in (done.stdout, done.stderr):

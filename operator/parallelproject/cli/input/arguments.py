@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -102,6 +102,13 @@ ProjectName = Annotated[
     str | None, typer.Option("--name", metavar="NAME", help="Name of the project; by default derived from FILE.")
 ]
 Image = Annotated[str | None, typer.Option("--image", metavar="IMAGE", help="Image that runs the tasks of every role.")]
+
+
+def task_argument(help: str) -> Any:
+    """The argument TASK of a command, which completes ids of tasks."""
+    return typer.Argument(metavar="TASK", help=help, autocompletion=readable_tasks, show_default=False)
+
+
 Command = Annotated[
     str | None,
     typer.Option(
@@ -121,38 +128,16 @@ NameOrOnly = Annotated[
         show_default=False,
     ),
 ]
-TasksOfProject = Annotated[
-    list[str] | None,
-    typer.Argument(metavar="TASK", help="Ids of the tasks.", autocompletion=readable_tasks, show_default=False),
-]
-TaskOfProject = Annotated[
-    str,
-    typer.Argument(
-        metavar="TASK",
-        help="Id of the task; a single word is a task of the only local run.",
-        autocompletion=readable_tasks,
-        show_default=False,
-    ),
-]
+TasksOfProject = Annotated[list[str] | None, task_argument("Ids of the tasks.")]
+TaskOfProject = Annotated[str, task_argument("Id of the task; a single word is a task of the only local run.")]
 TaskOrThoseToExplain = Annotated[
     str | None,
-    typer.Argument(
-        metavar="TASK",
-        help="Id of the task; by default all failed tasks or, if none failed, all running and waiting tasks. A single "
-        "word is a task of the only local run.",
-        autocompletion=readable_tasks,
-        show_default=False,
+    task_argument(
+        "Id of the task; by default all failed tasks or, if none failed, all running and waiting tasks. A single "
+        "word is a task of the only local run."
     ),
 ]
-TaskToShow = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="TASK",
-        help="Id of a task to show in full; by default the whole project.",
-        autocompletion=readable_tasks,
-        show_default=False,
-    ),
-]
+TaskToShow = Annotated[str | None, task_argument("Id of a task to show in full; by default the whole project.")]
 StateDirectoryOfRun = Annotated[
     Path | None,
     typer.Option(

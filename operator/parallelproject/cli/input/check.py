@@ -10,6 +10,7 @@ from parallelproject.executors.cluster_check import check_for_cluster
 from parallelproject.git.plumbing.address import parse
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.local.delivery.program import delivery_of
+from parallelproject.local.workspace.settings import problems_of_workspace
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.project import ParallelProject
@@ -29,7 +30,7 @@ def check_here(project: ParallelProject) -> tuple[CompiledGraph | None, list[Pro
         graph = compile_graph(project.spec)
     except ProblemsError as error:
         problems += error.problems
-    return graph, [*problems, *_git_here(project)]
+    return graph, [*problems, *problems_of_workspace(project.spec), *_git_here(project)]
 
 
 def _git_here(project: ParallelProject) -> Iterator[Problem]:

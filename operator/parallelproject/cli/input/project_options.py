@@ -51,12 +51,12 @@ def on_project(function: Work, *, name_first: bool = False) -> Callable[..., int
             if "task" in values:
                 values["task"] = tasks[0] if tasks else ""
                 if not values["task"] and _is_required(parameters["task"]):
-                    raise _UsageError(f"Missing argument '{'TASK' if values['name'] or runs else 'NAME'}'.", ctx)
+                    raise _missing("TASK", ctx) if values["name"] or runs else _missing_name(target, ctx)
             elif "tasks" in values:
                 values["tasks"] = tasks
         if runs is None:
             if "name" in parameters and not values["name"]:
-                raise _UsageError("Missing argument 'NAME'.", ctx)
+                raise _missing_name(target, ctx)
             names = [values["name"]] if "name" in parameters else []
             return _in_cluster(target, names, lambda cluster: function(cluster, **values))
         if "name" in parameters:
@@ -87,7 +87,7 @@ def on_projects(function: Work) -> Callable[..., int | None]:
         runs = several_runs(names, state_dir, target.is_given)
         if runs is None:
             if not names:
-                raise _UsageError("Missing argument 'NAME'.", ctx)
+                raise _missing_name(target, ctx)
             return _in_cluster(target, names, lambda cluster: function(cluster, **values))
         values["names"] = list(dict.fromkeys(names)) or [runs.only()]
         terminal.say(runs.note)
@@ -98,6 +98,17 @@ def on_projects(function: Work) -> Callable[..., int | None]:
 
     command.__doc__ = f"{function.__doc__}\n\n    {RULE}"
     return with_options(command, function, OPTIONS | {"state_dir": (StateDirectoryOfRun, None)})
+
+
+def _missing(argument: str, ctx: typer.Context, why: str = "") -> Any:
+    return _UsageError(f"Missing argument '{argument}'{why}.", ctx)
+
+
+def _missing_name(target: ClusterTarget, ctx: typer.Context) -> Any:
+    """The error where no name is given; says that it may be omitted only where there is a local run."""
+    is_cluster = target.is_given or is_plugin()
+    why = "" if is_cluster else ": there is no local run in this folder, so give the name of a project in the cluster"
+    return _missing("NAME", ctx, why)
 
 
 def _or_in_cluster(failure: Failure, word: str) -> Failure:

@@ -17,6 +17,7 @@ from parallelproject.cli.reader import RequestAnswer
 from parallelproject.core.report.why.answer import Why
 from parallelproject.local.errors import RunError
 from parallelproject.local.read import command_of, is_active, read_run, skipped_for_once, version_of
+from parallelproject.local.state.asked_entries import LISTS, asked_with
 from parallelproject.local.state.directory import FOLDER, StateDirectory
 from parallelproject.local.state.requests import SKIP, Asked
 
@@ -152,7 +153,7 @@ class LocalRuns:
     async def change(
         self, name: str, patch_of: Callable[[Json], Json | None], tasks: Callable[[], Sequence[str]] = tuple
     ) -> bool:
-        """Asks something of a run: it is written down, for the session that is running or for the next one.
+        """Asks something of a run: it is recorded, for the session that is running or for the next one.
 
         What a run says of its tasks may be a second old. So where the patch cannot be made by it, it is tried again
         until the run has said more.
@@ -234,7 +235,7 @@ class LocalRuns:
 def _ask(
     state: StateDirectory, patch_of: Callable[[Json], Json | None], tasks: Callable[[], Sequence[str]]
 ) -> Asked | None:
-    def fields(_: Asked) -> Json | None:
+    def fields(now: Asked) -> Json | None:
         project = _read(state.path)
         patch = patch_of(project)
         if patch is None:
@@ -244,6 +245,10 @@ def _ask(
             before, after = set(project["spec"].get(SKIP) or ()), set(fields[SKIP])
             asked = (before ^ after) | (after & set(tasks()))
             fields[SKIP] = {task: task in after for task in sorted(asked)}
+        for name in LISTS:
+            if name in fields:
+                shown = project["spec"].get(name) or ()
+                fields[name] = asked_with(name, now.spec.get(name) or (), shown, fields[name])
         return fields
 
     try:

@@ -40,6 +40,10 @@ def plan_text(page: Page, file: str, options: str, imported: Imported, plan: Out
         page.add()
         page.add("Nothing is left to run: spec.skip names every task.")
         return page.text()
+    if not plan.critical_path:
+        page.add()
+        page.add("Nothing is expected to run: spec.skip or a condition skips every task.")
+        return page.text()
     _levels(page, plan, verbose)
     _conflicts(page, imported, plan, verbose)
     _critical_path(page, plan, verbose)
@@ -61,6 +65,9 @@ def _headline(page: Page, imported: Imported, plan: Outline) -> None:
     if plan.skipped:
         text = f"  {count(len(plan.skipped), 'task')} of these skipped by request (spec.skip): "
         page.add(text + listed(plan.skipped, max(20, page.width - len(text))), "dim")
+    if plan.unexpected:
+        text = f"  {count(len(plan.unexpected), 'task')} of these skipped by conditions, if nothing fails: "
+        page.add(text + listed(plan.unexpected, max(20, page.width - len(text))), "dim")
     if steps := imported.project.spec.steps:
         names = [f"{step.name} (gate)" if step.gate else step.name for step in steps]
         text = "  then, before a task lands: "
@@ -110,7 +117,7 @@ def _conflicts(page: Page, imported: Imported, plan: Outline, verbose: bool) -> 
 
 def _critical_path(page: Page, plan: Outline, verbose: bool) -> None:
     path = plan.critical_path
-    running = plan.tasks - len(plan.skipped)
+    running = plan.tasks - len(plan.skipped) - len(plan.unexpected)
     if len(path) == running > 1:
         note = "every task waits for the one before it: there is nothing to run in parallel"
     elif plan.estimated:

@@ -1,7 +1,8 @@
 """Carries out a plan: launches and stops attempts. Each request ends only when its outcome is known."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from parallelproject.controller.actions.creation import Creation
 from parallelproject.controller.actions.lookup import Lookup
@@ -12,10 +13,12 @@ from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
+from parallelproject.core.hooks.hook_runs import HookLaunch
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.plan import Launch, Plan
-from parallelproject.executors.base.executor import PublishStart, TaskStart
-from parallelproject.executors.base.optional import Publishes
+from parallelproject.core.verification.verifying import CheckLaunch
+from parallelproject.executors.base.executor import CheckStart, HookStart, PublishStart, RepairStart, TaskStart
+from parallelproject.executors.base.optional import Publishes, RunsHooks, Verifies
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKey
@@ -46,8 +49,21 @@ class Actions:
         """Reads the templates that specs name."""
         self._creation = Creation(api, keeper, self.lookup, removal, feed, meter)
 
-    def launch(self, project: Project, launches: Sequence[Launch]) -> None:
-        """Starts attempts; each counts as launching at once."""
+    def launch(
+        self,
+        project: Project,
+        launches: Sequence[Launch],
+        acting: Mapping[str | None, str],
+        repair_of: Callable[[str], RepairStart | None],
+    ) -> None:
+        """Starts attempts; each counts as launching at once.
+
+        Args:
+            project: The project.
+            launches: The attempts.
+            acting: By role, the fallback that runs its tasks for now.
+            repair_of: The repair that a task, by its id, makes of what it has landed, if it does.
+        """
         spec, graph, observed = project.spec, project.graph, project.observed
         if graph is None or spec is None:
             return
@@ -55,10 +71,11 @@ class Actions:
             key = WorkKey.of_task(graph.ids[launch.task], launch.number)
             before = key._replace(attempt=launch.number - 1)
             earlier, previous = observed.parts(before), observed.view(before)
-            records, claim = project.ledger.records, claim_of(graph, launch.task).to_json()
+            fallback = acting.get(graph.role[launch.task])
+            records, claim = project.ledger.records, claim_of(graph, launch.task, fallback).to_json()
             start = TaskStart(
                 key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier,
-                previous, project.templates,
+                previous, project.templates, fallback, repair_of(key.task),
             )  # fmt: skip
             try:
                 manifest = project.executor.task(start)
@@ -77,6 +94,34 @@ class Actions:
             return
         start = PublishStart(key, project.owner, project.metadata, spec, graph, plan, revision)
         self._create(project, key, publishes.publishing(start), revision)
+
+    def hook(self, project: Project, launch: HookLaunch, claim: str) -> None:
+        """Starts a run of a hook; it counts as launching at once."""
+        runs = project.executor if isinstance(project.executor, RunsHooks) else None
+        if project.spec is None or runs is None:
+            return
+        start = HookStart(project.owner, project.metadata, project.spec, launch, claim)
+        self._start(project, WorkKey.of_hook(launch.occasion.step, launch.number), partial(runs.hook, start), claim)
+
+    def check(self, project: Project, launch: CheckLaunch) -> None:
+        """Starts a run of a check; it counts as launching at once."""
+        spec, key = project.spec, WorkKey.of_check(launch.check.name, launch.number)
+        verifies = project.executor if isinstance(project.executor, Verifies) else None
+        if spec is None or verifies is None:
+            return
+        start = CheckStart(key, project.owner, project.metadata, spec, launch)
+        self._start(project, key, partial(verifies.check, start), start.claim)
+
+    def _start(self, project: Project, key: WorkKey, build: Callable[[], Json], claim: str) -> None:
+        """Creates the object of a run that is no attempt at a task."""
+        try:
+            manifest = build()
+        except Exception:  # one malformed template must not stop the project
+            log.exception("building the object of %s of %s failed", key, project.path)
+            project.observed.refused(key, Reason.INVALID_POD_TEMPLATE, self._api.clock.now())
+            self._keeper.again(project)
+            return
+        self._create(project, key, manifest, claim)
 
     def stop(self, project: Project, key: WorkKey, why: str) -> None:
         """Stops an attempt; no effect if that is in progress."""

@@ -60,7 +60,8 @@ class Evidence:
         if project.deleting:
             self.release_all(project)
         else:
-            self._release_each(project, map(observed.view, observed.releasable(project.is_recorded)))
+            releasable = observed.releasable(project.is_recorded, project.is_hook_recorded)
+            self._release_each(project, map(observed.view, releasable))
 
     def release_all(self, project: Project) -> None:
         """Releases all held objects of a project that was or is being deleted."""

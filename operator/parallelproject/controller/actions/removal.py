@@ -59,6 +59,15 @@ class Removal:
             # It may have ended, and then nothing else causes a plan that finds it again.
             self._keeper.again(project, _AGAIN_SECONDS)
 
+    def remove(self, project: Project, key: WorkKey) -> None:
+        """Removes the finished object of an attempt that no limit counts, such as a run of a check."""
+        if key in self._removed_of(project):
+            return
+        self._removed_of(project).add(key)
+        task = asyncio.create_task(self._enforce(project, FinishedAttempt(key, True, 0.0)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def make_room(self, project: Project, refused: Refused) -> bool:
         """Removes one finished object of the namespace if a quota refuses another one; returns whether it did.
 

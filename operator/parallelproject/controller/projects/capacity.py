@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
@@ -45,6 +46,10 @@ class Capacity:
         self._shares: dict[Project, Share] = {}
         self._gone: dict[tuple[str, str], int] = {}  # by namespace and uid of projects: tasks that are still running
         self._is_stale = False
+        self._planned: WeakKeyDictionary[Project, tuple[int, int, int, bool]] = WeakKeyDictionary()
+        """Of the last plan of each project: its priority, running tasks, demand, and whether it suspends others."""
+        self._checks: WeakKeyDictionary[Project, tuple[int, int]] = WeakKeyDictionary()
+        """Running and wanted checks of what has landed: they count like tasks."""
 
     @property
     def is_limited(self) -> bool:
@@ -73,7 +78,23 @@ class Capacity:
         # Failing retries must not hold capacity that others could use.
         if any(key.is_task for key in project.observed.refusals):
             wanted = 0 if plan.launches else min(wanted, 1)
-        self._note(project, spec.priority.number, plan.running, wanted, suspends)
+        self._planned[project] = (spec.priority.number, plan.running, wanted, suspends)
+        self._note_planned(project)
+
+    def checks(self, project: Project, running: int, wanted: int) -> None:
+        """How many checks of a project run, and how many more it would start without shared limits."""
+        before = self._checks.get(project, (0, 0))
+        if before == (running, wanted):
+            return
+        self._checks[project] = (running, wanted)
+        if (share := self._shares.get(project)) and running > before[0]:
+            self._shares[project] = share._replace(room=share.room - (running - before[0]))
+        self._note_planned(project)
+
+    def _note_planned(self, project: Project) -> None:
+        priority, running, wanted, suspends = self._planned[project]
+        more, wants = self._checks.get(project, (0, 0))
+        self._note(project, priority, running + more, wanted + wants, suspends=suspends)
 
     def is_awaited(self, project: Project) -> bool:
         """Whether a project will be planned again with its share."""

@@ -6,10 +6,14 @@ from dataclasses import replace
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import rows_by_occasion
 from parallelproject.core.planner.attempt import Attempt, Record
+from parallelproject.core.planner.hooks import all_occasions
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
 from parallelproject.core.report.status import read_row, read_status, rows_of
+from parallelproject.core.report.verification_status import read_verification, render_verification
+from parallelproject.core.verification.record import VerificationRecord
 from parallelproject.executors.base.acceptance import Check, accepted
 from parallelproject.executors.base.executor import Executor, TemplateRef
 from parallelproject.executors.base.observed import ObservedAttempts
@@ -17,7 +21,8 @@ from parallelproject.executors.base.owner import Owner
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Spec
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import HookRunState, TaskState
+from parallelproject.model.work import WorkKey, WorkKind
 
 Json = dict[str, Any]
 
@@ -73,9 +78,15 @@ class Project:
         self.ledger = Ledger()
         self.decided: Plan | None = None
         """The last plan."""
+        self.record = self.known_record = read_verification(self.status)
+        """What is recorded of its verification; next to it what of that the status on the server has. Only that counts:
+        nothing follows from a result that is not written."""
+        self._rendered: tuple[VerificationRecord, Json] | None = None
+        self._compiled: CompiledGraph | None = None
         self._recorded = _Recorded({})
         self.update(body)
         self.ledger = read_status(self.status)
+        self._verify()
 
     @property
     def executor(self) -> Executor[Any]:
@@ -133,6 +144,18 @@ class Project:
             return True
         return record.attempts == attempt.number and record.state is not TaskState.RUNNING
 
+    def is_hook_recorded(self, key: WorkKey) -> bool:
+        """Whether the end of a run of a hook is in the status on the server, or is not needed."""
+        if self.spec is None or self.graph is None or key.kind is not WorkKind.HOOK:
+            return key.kind is not WorkKind.HOOK
+        rows = rows_by_occasion(self.status.get("hooks"))
+        row = next((row for occasion, row in rows.items() if occasion.step == key.step), None)
+        if row is not None and isinstance(row.get("attempts"), int):
+            number = int(row["attempts"])
+            return number > key.attempt or (number == key.attempt and row.get("state") != HookRunState.RUNNING)
+        hooks = self.spec.hooks
+        return hooks is None or all(occasion.step != key.step for occasion in all_occasions(self.graph, hooks))
+
     def update(self, body: Mapping[str, Any]) -> bool:
         """Updates the project with a newer state of the object; returns whether a new plan is needed.
 
@@ -160,8 +183,28 @@ class Project:
             self._compile(body.get("spec"))
         return True
 
+    @property
+    def rendered_record(self) -> Json:
+        """The record of the verification, as a status has it."""
+        if self._rendered is None or self._rendered[0] is not self.record:
+            self._rendered = self.record, render_verification(self.record)
+        return self._rendered[1]
+
+    def take_record(self) -> bool:
+        """Takes over what is recorded of the verification, if the status on the server has all of it; returns whether
+        it has."""
+        if self.spec is None or self.spec.verification is None:
+            return True
+        if self.status.get("verification") != self.rendered_record:
+            return False
+        if self.known_record is not self.record:
+            self.known_record = self.record
+            self._verify()
+        return True
+
     def adopt_end(self) -> None:
-        """Takes over the end that another operator has written: its last request may arrive after our first plan.
+        """Takes over the end and the verification that another operator has written: its last request may arrive after
+        our first plan.
 
         Else we would write the same end again, with a later time.
         """
@@ -169,11 +212,25 @@ class Project:
         if found.completion_time is not None and known.completion_time is not None:
             end = min(found.completion_time, known.completion_time)
             self.ledger = replace(known, completion_time=end, peak=max(found.peak, known.peak))
+        if self.status.get("verification"):
+            self.record = self.known_record = read_verification(self.status)
+            self._verify()
 
     def _compile(self, data: object) -> None:
-        self.graph = self.spec = None
+        self._compiled = self.spec = None
         self.problems = []
         try:
-            self.spec, self.graph = accepted(data, self.owner.name, self._check)
+            self.spec, self._compiled = accepted(data, self.owner.name, self._check)
         except ProblemsError as error:
             self.problems = error.problems
+        self._verify()
+
+    def _verify(self) -> None:
+        """The graph and the ledger with what the status on the server has of the verification."""
+        self.graph, state = self._compiled, self.known_record.state
+        is_verified = self.spec is not None and self.spec.verification is not None
+        if self.graph is not None and is_verified and (state.repairs or state.condemned):
+            self.graph = self.graph.with_repairs(state.floors, state.condemned)
+        verified = state.verified if is_verified else None
+        if self.ledger.verified != verified:
+            self.ledger = replace(self.ledger, verified=verified)

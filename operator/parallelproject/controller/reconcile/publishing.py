@@ -10,6 +10,7 @@ from parallelproject.core.followups.publishing import Publishing, merged_now, pu
 from parallelproject.core.followups.revision import revision_of, stage
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.merge_gate import waits_for_merge
+from parallelproject.core.planner.constraints.verification_gate import verified_levels
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.spec import Spec
 from parallelproject.model.work import PUBLISHING
@@ -33,7 +34,10 @@ class PublishingRound:
     def publish(
         self, project: Project, spec: Spec, graph: CompiledGraph, decided: Plan, now: float
     ) -> Publishing | None:
-        """Starts an attempt if it is time, and returns the state of publishing; None without a forge."""
+        """Starts an attempt if it is time, and returns the state of publishing; None without a forge.
+
+        What is still verified, or repaired, is not published.
+        """
         if spec.git is None or spec.git.forge is None:
             return None
         revision = self._revision(project, spec, graph, decided)
@@ -43,7 +47,7 @@ class PublishingRound:
         refused = next((found for key, found in refusals.items() if key.work == PUBLISHING), None)
         if refused is not None and not published.is_settled:
             published = published._replace(condition=("Unknown", str(refused.reason), refused.message))
-        if published.launch is not None and not project.deleting:
+        if published.launch is not None and not project.deleting and _is_verified(project, decided):
             self._actions.publish(project, decided, revision, published.launch)
         merged = merged_now(revision, published.record, decided)
         if merged != project.ledger.merged:
@@ -58,3 +62,11 @@ class PublishingRound:
             revision = revision_of(graph, spec, decided)
             self._revisions[project] = (state, revision)
         return revision
+
+
+def _is_verified(project: Project, decided: Plan) -> bool:
+    """Whether all that has landed is verified, or nothing more of it will be."""
+    verified, snapshot = project.ledger.verified, decided.ledger.snapshot
+    if verified is None or snapshot is None or decided.completed:
+        return True
+    return verified_levels(verified, snapshot) >= decided.level

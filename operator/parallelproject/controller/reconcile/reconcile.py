@@ -6,6 +6,7 @@ Slow work (``actions``, the writer) runs concurrently and schedules another plan
 import logging
 import time
 from collections.abc import Iterable
+from functools import partial
 from weakref import WeakKeyDictionary
 
 from parallelproject.controller.actions.actions import Actions
@@ -17,11 +18,14 @@ from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
 from parallelproject.controller.projects.status_writer import Writer
+from parallelproject.controller.reconcile.hooks import HookRound
 from parallelproject.controller.reconcile.publishing import PublishingRound
 from parallelproject.controller.reconcile.readiness import Readiness
 from parallelproject.controller.reconcile.registry import Registry, about
+from parallelproject.controller.reconcile.verification import ClusterVerification
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import HookReport
 from parallelproject.core.planner.plan import Plan, plan
 from parallelproject.core.planner.stops import Stop, stops_of_all
 from parallelproject.core.report.status import rejected_status, render_status
@@ -67,6 +71,8 @@ class Reconciler:
         self._meter = meter
         self._readiness = readiness
         self._publishing = PublishingRound(registry, actions)
+        self._hooks = HookRound(actions)
+        self._verification = ClusterVerification(registry.capacity, actions, removal, feed)
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
 
     def reconcile(self, project: Project) -> None:
@@ -111,13 +117,18 @@ class Reconciler:
             for work, attempts in observed.others.items():
                 for stop in stops_of_all({work.task: attempts}):
                     self._actions.stop(project, WorkKey(*work, stop.attempt.number), stop.why)
-        decided = self._plan(project, spec, graph, now)
-        self._actions.launch(project, decided.launches)
+        planned = self._verification.planned(project, spec)
+        graph = project.graph or graph  # with the repairs that are recorded
+        hooks = self._hooks.observe(project, spec, graph)
+        decided = self._plan(project, planned, graph, now)
+        self._actions.launch(project, decided.launches, decided.acting, partial(self._verification.repair_of, project))
         self._stop(project, decided.stops)
         for unseen in decided.unseen:
             self._actions.lookup.look_up(project, WorkKey.of_task(unseen.id, unseen.number))
+        self._hooks.act(project, hooks, decided)
+        verified = self._verification.verify(project, spec, graph, decided)
         published = self._publishing.publish(project, spec, graph, decided, now)
-        self._write(project, spec, graph, decided, published, now)
+        self._write(project, planned, graph, decided, published, verified, hooks and hooks.report, now)
         self._removal.enforce(project, decided)
         wakes = (decided.wake_at, published and published.wake_at, observed.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
@@ -140,7 +151,7 @@ class Reconciler:
         unsettled = project.observed.unsettled
         with self._meter.planning():
             decided = plan(graph, spec, project.ledger, unsettled, now, self._capacity.share(project))
-            if decided.launches and not self._is_surely_there(project):
+            if (decided.launches or decided.hooks) and not self._is_surely_there(project):
                 decided = plan(graph, spec, project.ledger, unsettled, now, NOTHING_YET)
         self._capacity.planned(project, spec, decided)
         before, project.decided, project.ledger = project.ledger, decided, decided.ledger
@@ -158,6 +169,8 @@ class Reconciler:
         graph: CompiledGraph,
         decided: Plan,
         published: Publishing | None,
+        verified: tuple[str, str, str] | None,
+        hooks: HookReport | None,
         now: float,
     ) -> None:
         """Passes the status to the writer, unless the project is planned again at once with its share."""
@@ -168,10 +181,12 @@ class Reconciler:
             refusals = {key.task: refusal.message for key, refusal in observed.refusals.items() if key.is_task}
             return render_status(
                 graph, spec, decided, last, project.generation, now, published, observed.troubles(now), refusals,
-                project.deletion, name=project.owner.name,
+                project.deletion, verified, hooks, record, name=project.owner.name,
             )  # fmt: skip
 
-        headline = (project.generation, decided.completed, decided.stopped, published and published.condition)
+        record = project.rendered_record if verified else None
+        conditions = (published and published.condition, verified and verified[:2], hooks and hooks.condition)
+        headline = (project.generation, decided.completed, decided.stopped, *conditions, record)
         if decided.share is not NOTHING_YET or not self._capacity.is_awaited(project):
             self._writer.offer(project, headline, render)
 

@@ -85,7 +85,7 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         fields["title"] = wanted.title
     if wanted.body:
         fields["body"] = wanted.body
-    is_whole = plan.completed and all_done(graph, plan.states, plan.unmet)
+    is_whole = plan.completed and all_done(graph, plan.states, plan.unmet) and not plan.open_hooks
     if is_whole:
         fields["isWhole"] = True
     if git and git.is_by_task:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.walk import reachable
 from parallelproject.model.conditions import EndState, Operator, When
+from parallelproject.model.names import RESERVED_OUTPUTS
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Task
 from parallelproject.model.suggest import did_you_mean
@@ -92,6 +93,8 @@ def check_conditions(
             place = f"spec.tasks[{i}].parameters[{j}]"
             if parameter.value:
                 found.append(Problem(f"{place}.value", "is given next to valueFrom", "remove one of the two"))
+            if (problem := _reserved(parameter.value_from.output, f"{place}.valueFrom.output")) is not None:
+                found.append(problem)
             _note(f"{place}.valueFrom.task", parameter.value_from.task, i, index, named, found)
         for j, when in enumerate(task.when):
             place = f"spec.tasks[{i}].when[{j}]"
@@ -166,18 +169,36 @@ def compile_conditions(
 
 def _shape(when: When, place: str) -> Problem | None:
     """What is wrong with the fields of a condition by themselves."""
-    if (when.task is None) == (when.parameter is None):
-        return Problem(place, "names neither a task nor a parameter, or both", "give task or parameter")
-    if when.parameter is not None and (when.end or when.output):
-        return Problem(place, "has is or output, which are for a task", "remove it, or give task in place of parameter")
-    if when.task is not None and (when.end is None) == (when.output is None):
-        return Problem(place, "has neither is nor output, or both", "give is: Succeeded, Failed or Skipped, or output")
-    compares = when.end is None
-    if compares and (when.operator is None or not when.values):
-        return Problem(place, "compares a value and lacks operator or values", "add operator: In and values: [A]")
-    if not compares and (when.operator is not None or when.values):
-        return Problem(place, "has operator or values next to is, which compares no value", "remove them")
-    return None
+    if when.task is None and when.parameter is None:
+        return Problem(place, "has neither task nor parameter", "add task, or parameter")
+    if when.task is not None and when.parameter is not None:
+        return Problem(place, "has task and parameter", "remove one of the two")
+    named = [field for field, given in (("is", when.end), ("output", when.output)) if given]
+    if when.parameter is not None and named:
+        found = f"has {' and '.join(named)} next to parameter, and only a task has that"
+        return Problem(place, found, "remove it, or give task in place of parameter")
+    if when.task is not None and len(named) != 1:
+        if named:
+            return Problem(place, "has is and output", "remove one of the two")
+        return Problem(place, "has neither is nor output", "add is: Succeeded, Failed or Skipped; or output")
+    fields = (("operator", when.operator is not None), ("values", bool(when.values)))
+    if when.end is not None:
+        given = [field for field, is_set in fields if is_set]
+        found = f"has {' and '.join(given)} next to is, which compares no value"
+        return Problem(place, found, "remove that, or give output in place of is") if given else None
+    lacking = [field for field, is_set in fields if not is_set]
+    if lacking:
+        found = f"compares a value, and has no {' and no '.join(lacking)}"
+        return Problem(place, found, "give both, as in operator: In, values: [A]")
+    return _reserved(when.output, f"{place}.output") if when.output else None
+
+
+def _reserved(output: str, place: str) -> Problem | None:
+    """That a name is not that of an output, if it is none."""
+    if output not in RESERVED_OUTPUTS:
+        return None
+    found = f"{quoted(output)} is not an output: a file of this name in PPROJ_OUTPUTS is a message to pproj"
+    return Problem(place, found, "have the task write the value to a file of another name, and give that name")
 
 
 def _note(

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from parallelproject.core.graph.approvals import approved_tasks
 from parallelproject.core.graph.conditions import NO_CONDITIONS, Conditions, check_conditions, compile_conditions
 from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.file_overlap import Conflict, FileLocks, conflicts, lock_files, normalise
+from parallelproject.core.graph.groups import tasks_by_group
 from parallelproject.core.graph.steps import check_steps, steps_by_task
 from parallelproject.core.steps.step import OWN, TaskStep
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.spec import Scheduling, Spec, Task
+from parallelproject.model.spec import HookKind, Scheduling, Spec, Task
 from parallelproject.model.suggest import did_you_mean
 
 BOTTLENECKS = 5
@@ -89,6 +91,8 @@ class CompiledGraph:
     """Rejections by gates that no longer count, for the few tasks that have any."""
     conditions: Conditions = NO_CONDITIONS
     """What decides on tasks beyond that their dependencies have succeeded."""
+    groups: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """By name, the tasks of each group, in spec order."""
 
     def steps_of(self, task: int) -> tuple[TaskStep, ...]:
         """The steps of a task after its own work."""
@@ -132,6 +136,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         + _check_fallbacks(spec)
         + _check_parameters(tasks)
         + _check_git(spec)
+        + _check_hooks(spec)
         + check_steps(spec)
     )
     files = _normalise_files(tasks, problems)
@@ -187,6 +192,7 @@ def compile_graph(spec: Spec) -> CompiledGraph:
         steps=steps_by_task(spec) if spec.steps else (),
         forgiven_rejections=forgiven_rejections_by(spec, index),
         conditions=compile_conditions(tasks, index, parents, children, level),
+        groups=tasks_by_group(tasks),
     )
 
 
@@ -215,11 +221,13 @@ def skipped_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
 
 
 def unapproved_by(spec: Spec, index: Mapping[str, int]) -> frozenset[int]:
-    """The tasks that wait for an approval. One that was given before a task was run again from the start is over."""
+    """The tasks that wait for an approval."""
     if not any(task.approval for task in spec.tasks):
         return frozenset()
-    floors = {retry.id: retry.rerun_after for retry in spec.retries}
-    given = {approval.id for approval in spec.approvals if approval.after >= floors.get(approval.id, 0)}
+    given = approved_tasks(
+        ((approval.id, approval.after) for approval in spec.approvals),
+        ((retry.id, retry.rerun_after) for retry in spec.retries),
+    )
     return frozenset(index[task.id] for task in spec.tasks if task.approval and task.id not in given)
 
 
@@ -320,6 +328,8 @@ def _check_roles(spec: Spec) -> list[Problem]:
     used = [(f"spec.tasks[{i}].role", task.role) for i, task in enumerate(spec.tasks) if task.role]
     if spec.defaults.role:
         used.append(("spec.defaults.role", spec.defaults.role))
+    checks = spec.verification.checks if spec.verification else []
+    used += [(f"spec.verification.checks[{i}].role", check.role) for i, check in enumerate(checks) if check.role]
     for place, name in used:
         if name not in names and len(problems) < 100:
             hint = did_you_mean(name, names) or f"one of: {', '.join(names)}"
@@ -416,6 +426,17 @@ def _check_verification(spec: Spec) -> list[Problem]:
     if spec.git is not None and spec.git.is_by_task:
         found = "verifies one shared branch, and with strategy BranchPerTask each task has its own"
         problems.append(Problem(place, found, "remove one of the two"))
+    return problems
+
+
+def _check_hooks(spec: Spec) -> list[Problem]:
+    roles = [role.name for role in spec.roles]
+    problems = []
+    for kind in HookKind if spec.hooks and roles else ():
+        hook = spec.hooks.of(kind) if spec.hooks else None
+        if hook and hook.role and hook.role not in roles:
+            hint = did_you_mean(hook.role, roles) or f"one of: {', '.join(roles)}"
+            problems.append(Problem(f"spec.hooks.{kind}.role", f"{quoted(hook.role)} is not a role", hint))
     return problems
 
 

@@ -1,11 +1,12 @@
 """What attempts have used: tokens, money and other units, as far as they say so. Exact sums of decimals. Pure."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
-from parallelproject.model.spec import UNIT_PATTERN
+from parallelproject.model.names import UNIT_PATTERN, USAGE
+from parallelproject.model.problem import listed, quoted
 
 USD, TOKENS = "usd", "tokens"
 """The units that agents report by themselves."""
@@ -19,6 +20,7 @@ _TOKENS_MAX, _AMOUNT_MAX = 2**53 - 1, Decimal(10**12)
 _STEP = Decimal("0.000001")
 """What amounts are rounded to when they are read: agents report binary fractions. After that, sums are exact."""
 _ZERO = Decimal(0)
+_SHOWN = 5
 
 Amounts = tuple[tuple[str, Decimal], ...]
 """Units and their amounts, in order of the units."""
@@ -114,6 +116,23 @@ class AgentUsage(NamedTuple):
             kept = set(kept_units([name for name, _ in self.units], budgeted))
             found["usage"] = {name: decimal_text(amount) for name, amount in self.units if name in kept}
         return found
+
+
+def report_trouble(unusable: str, amounts: Mapping[str, Any], ignored: Sequence[str] = ()) -> str:
+    """What of a ``usage.json`` does not count, and the fix, in a sentence; empty if all of it counts.
+
+    Args:
+        unusable: Why all of it does not count, as the end of a sentence about the file.
+        amounts: By unit, the amounts that it names.
+        ignored: Its units without an amount.
+    """
+    fix = f'write a JSON object of units and amounts to PPROJ_OUTPUTS/{USAGE}, such as {{"usd": 0.4}}'
+    if unusable:
+        return f"{USAGE} {unusable}, so it does not count ({fix})"
+    counted = dict(_units(amounts))
+    names = [quoted(name) for name in (*ignored, *(name for name in amounts if name not in counted))]
+    found = "is not an amount of a unit" if len(names) == 1 else "are not amounts of units"
+    return f"{USAGE}: {listed(names, _SHOWN)} {found}, so it does not count ({fix})" if names else ""
 
 
 def kept_units(names: Iterable[str], budgeted: Collection[str], most: int = UNITS_MAX) -> list[str]:

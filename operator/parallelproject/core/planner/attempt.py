@@ -12,14 +12,12 @@ from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.status import Reason, TaskState
 
 STOP_OVERDUE = "TaskDeadlineExceeded"
 """The reason to stop an attempt whose deadline passed while its Job was suspended: that is a failure of the task.
 ``DeadlineExceeded`` is the deadline of the project."""
-EX_TEMPFAIL = 75
-"""Exit code of sysexits.h: "later, not my fault". An attempt whose command ends with it
-is a deferral, and costs nothing."""
 DEFERRALS_MAX = 100
 """Deferrals of a task after which the next ones count as failures, so that every task ends."""
 QUESTIONS_MAX = 10
@@ -28,6 +26,7 @@ QUESTIONS_MAX = 10
 LIMIT_REASONS = frozenset({Reason.RATE_LIMITED, Reason.QUOTA_EXHAUSTED})
 """Why an attempt was deferred where that is a limit of its provider."""
 _TOO_MANY = frozenset({Reason.RATE_LIMITED, Reason.TRANSIENT})
+_NOT_LATER = frozenset({Reason.GATE_FAILED, Reason.NEEDS_INPUT})
 
 
 class Phase(Enum):
@@ -100,7 +99,8 @@ class Attempt(NamedTuple):
     name: str | None = None
     """Its name in the executor: the Job's name."""
     claim: Claim | None = None
-    """What it holds: the claim of its task when it was started. None: the claim that its task has now."""
+    """What it holds: the claim of its task when it was started. None: the claim that its task has now. An attempt that
+    has ended holds nothing; its claim says whose budget it has spent."""
     commit: str | None = None
     """The short hash of the commit of its work."""
     notes: DeliveryNotes = NO_NOTES
@@ -133,6 +133,11 @@ class Attempt(NamedTuple):
     def cannot_begin(self) -> bool:
         """Whether it exists and will never start, so that only its deadline would end it."""
         return self.reason == Reason.START_ERROR and self.phase is Phase.ACTIVE
+
+
+def asks_for_later(reason: str | None, exit_code: int | None) -> bool:
+    """Whether an attempt that failed asks to be run later. A check, or an attempt with a question, cannot ask that."""
+    return exit_code == EX_TEMPFAIL and reason not in _NOT_LATER
 
 
 class Record(NamedTuple):
@@ -196,8 +201,7 @@ class Record(NamedTuple):
     @property
     def is_deferred(self) -> bool:
         """Whether the last attempt that ended has asked to be run later, and counts as no failure."""
-        is_later = self.exit_code == EX_TEMPFAIL and self.reason != _GATE and not self.inquiry.attempt
-        return self.deferrals > 0 and is_later
+        return self.deferrals > 0 and asks_for_later(self.reason, self.exit_code)
 
     @property
     def is_limited(self) -> bool:
@@ -220,7 +224,7 @@ NEW = Record()
 _new_tuple = tuple.__new__
 """Makes a named tuple of all its fields in a fifth of the time."""
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
-_CONFLICT, _GATE, _ASKS = Reason.CONFLICT, Reason.GATE_FAILED, Reason.NEEDS_INPUT
+_CONFLICT, _ASKS = Reason.CONFLICT, Reason.NEEDS_INPUT
 _VERDICTS = {
     Phase.HELD: StepVerdict.HELD,
     Phase.PASSED: StepVerdict.PASSED,
@@ -296,7 +300,11 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             if verdict is not None:
                 steps, inquiry = (*steps, StepEnd(at, found, verdict, failures)), _closed(inquiry)
                 rejected = verdict is StepVerdict.REJECTED
-                reason, code, until = (_GATE if rejected else None), (exit_code if rejected else None), None
+                reason, code, until = (
+                    (Reason.GATE_FAILED if rejected else None),
+                    (exit_code if rejected else None),
+                    None,
+                )
             elif phase is not _STOPPED:
                 asked, inquiry = inquiry.total, _closed(inquiry)
                 if phase is not _LOST and why == _ASKS and asked < QUESTIONS_MAX:
@@ -305,7 +313,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                     conflicts += 1
                     if steps:  # all of it is done again
                         steps = (*steps, StepEnd(at, found, StepVerdict.CONFLICT, failures))
-                elif exit_code == EX_TEMPFAIL and phase is not _LOST and why != _GATE and deferrals < DEFERRALS_MAX:
+                elif phase is not _LOST and asks_for_later(why, exit_code) and deferrals < DEFERRALS_MAX:
                     deferrals += 1
                 else:
                     failures += 1

@@ -5,13 +5,16 @@ another claim; the rules are the same.
 """
 
 import json
+import re
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.model.spec import ROLE_PATTERN
 
 _FILES_MAX, _PATTERN_MAX, _SLOTS_MAX = 100, 258, 1000
 """The operator's claims are smaller. A claim that someone else wrote must not block the planner."""
+_ROLE = re.compile(ROLE_PATTERN.removesuffix("$"))
 
 
 class Claim(NamedTuple):
@@ -25,6 +28,13 @@ class Claim(NamedTuple):
     slots: int = 1
     """How many slots of ``spec.parallelism`` it takes. 0: it was created for a queue, and takes one when that admits
     it."""
+    is_fallback: bool = False
+    """Whether its role runs it in place of the role of the task, whose limit is used up."""
+
+    @property
+    def fallback(self) -> str | None:
+        """The role that runs it in place of the role of its task."""
+        return self.role if self.is_fallback else None
 
     def to_json(self) -> str:
         """The claim as compact JSON, without default values: an annotation of the Job."""
@@ -41,9 +51,10 @@ class Claim(NamedTuple):
         return _parsed(text)
 
 
-def claim_of(graph: CompiledGraph, task: int) -> Claim:
-    """The claim of an attempt that is started now."""
-    return Claim(graph.role[task], graph.files[task], 0 if graph.queue[task] else 1)
+def claim_of(graph: CompiledGraph, task: int, fallback: str | None = None) -> Claim:
+    """The claim of an attempt that is started now, by the role of the task or by a fallback of that."""
+    slots = 0 if graph.queue[task] else 1
+    return Claim(fallback or graph.role[task], graph.files[task], slots, fallback is not None)
 
 
 @lru_cache(maxsize=4096)  # most changes of a Job leave this text unchanged
@@ -57,11 +68,12 @@ def _parsed(text: str) -> Claim | None:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return _sound(found.get("role"), found.get("files"), found.get("slots"))
+    return _sound(found.get("role"), found.get("files"), found.get("slots"), found.get("is_fallback"))
 
 
-def _sound(role: object, files: object, slots: object) -> Claim:
+def _sound(role: object, files: object, slots: object, is_fallback: object = False) -> Claim:
     named = [file for file in files if isinstance(file, str)] if isinstance(files, list) else []
     kept = tuple(file for file in named[:_FILES_MAX] if 0 < len(file) <= _PATTERN_MAX)
     count = slots if isinstance(slots, int) and 0 <= slots <= _SLOTS_MAX else 1
-    return Claim(role if isinstance(role, str) and role else None, kept, int(count))
+    named_role = role if isinstance(role, str) and _ROLE.fullmatch(role) else None
+    return Claim(named_role, kept, int(count), is_fallback is True)

@@ -14,6 +14,7 @@ Both are decided before any policy: what is said of a task that has no dependenc
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from parallelproject.core.graph.conditions import Test
@@ -84,6 +85,34 @@ def decide(
     )
 
 
+def foreseen_skips(graph: CompiledGraph, ends: Mapping[int, TaskState] = MappingProxyType({})) -> frozenset[int]:
+    """The tasks that do not run if nothing fails from now on: by request, or by a condition that cannot hold then.
+
+    A condition on an output that is not known yet counts as one that holds.
+
+    Args:
+        graph: The compiled spec.
+        ends: The states of the tasks that have ended.
+    """
+    skipped = set(graph.skipped)
+    for i in graph.conditions.order:
+        tests = graph.conditions.tests.get(i, ())
+        if i not in ends and not all(_may_hold(graph, i, test, ends, skipped) for test in tests):
+            skipped.add(i)
+    return frozenset(skipped)
+
+
+def _may_hold(
+    graph: CompiledGraph, task: int, test: Test, ends: Mapping[int, TaskState], skipped: Collection[int]
+) -> bool:
+    state = ends.get(test.task, _SKIPPED if test.task in skipped else _SUCCEEDED)
+    if test.output:
+        return state is _SUCCEEDED
+    if any(source.parameter == test.parameter for source in graph.conditions.sources.get(task, ())):
+        return True
+    return holds(graph, task, test, state.value, {})
+
+
 class _Decider:
     """One pass, by level: each task after those that it depends on."""
 
@@ -147,6 +176,7 @@ class _Decider:
             self._known[i] = self._worst(i)
         elif is_over and i in conditions.sources and None in self._parameters(i).values():
             self.lacking.add(i)
+            self._states[i] = _FAILED  # for those after it, in this pass
         elif self._roles and graph.role[i] in self._roles:
             self._by_role.add(i)
             self._close(i, _STOPPED)

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import needs
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW, Record
+from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.spending import Spending
 from parallelproject.core.times import duration, iso
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import AGENT_REASONS, PASSED, REFUSALS, Reason, TaskState
 
@@ -87,6 +88,8 @@ class View:
     """By pool, the limit that is not over, where fallbacks run its tasks."""
     spending: Spending = field(default_factory=dict)
     """By role, what its attempts have spent that have ended."""
+    hooks: Mapping[str, str] = field(default_factory=dict)
+    """By name of its step, the state of each hook that has run."""
 
     def row(self, i: int) -> Row:
         """The row of a task."""

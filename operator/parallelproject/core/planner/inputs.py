@@ -9,6 +9,8 @@ from parallelproject.core.planner.outputs import Outputs, kept, share
 from parallelproject.model.problem import listed, quoted
 from parallelproject.model.status import TaskState
 
+_MISSING, _LOST = "does not exist", "does not exist, or was too large to keep"
+"""What is said of an output of a task that has not succeeded, and of one that has: a status does not hold all of it."""
 _VALUES_SHOWN, _VALUE_SHOWN = 5, 40
 """Values that are named, and characters of each."""
 
@@ -67,7 +69,8 @@ def condition_words(
     value = _compared(graph, task, test, records)
     what = f"output {test.output} of {graph.ids[test.task]}" if test.output else f"parameter {test.parameter}"
     if value is None:
-        return f"{what} does not exist", is_met
+        is_lost = bool(test.output) and _has_succeeded(graph, test.task, records)
+        return f"{what} {_LOST if is_lost else _MISSING}", is_met
     wanted = listed([quoted(each, _VALUE_SHOWN) for each in sorted(test.values)], _VALUES_SHOWN)
     return f"{what} is {quoted(value, _VALUE_SHOWN)}, which is {'' if test.negated else 'not '}in [{wanted}]", is_met
 
@@ -84,7 +87,11 @@ def missing(graph: CompiledGraph, task: int, records: Mapping[str, Record]) -> l
     return [source for source in graph.conditions.sources.get(task, ()) if values[source.parameter] is None]
 
 
-def source_words(graph: CompiledGraph, source: Source) -> str:
-    """That a source gives no value, in words."""
-    task, output = graph.ids[source.task], source.output
-    return f"its parameter {source.parameter} takes the output {output} of {task}, which does not exist"
+def source_words(graph: CompiledGraph, source: Source, records: Mapping[str, Record]) -> str:
+    """That a source gives no value, in words; ``records`` as of ``parameters_of``."""
+    why = _LOST if _has_succeeded(graph, source.task, records) else _MISSING
+    return f"its parameter {source.parameter} takes the output {source.output} of {graph.ids[source.task]}, which {why}"
+
+
+def _has_succeeded(graph: CompiledGraph, task: int, records: Mapping[str, Record]) -> bool:
+    return records.get(graph.ids[task], NEW).state is TaskState.SUCCEEDED

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Set
 from functools import lru_cache
 
-from parallelproject.model.conditions import OUTPUT_MAX
+from parallelproject.model.output_values import OUTPUT_MAX
 from parallelproject.model.status import OUTPUTS_MAX, QUESTION_MAX
 
 Outputs = tuple[tuple[str, str], ...]

@@ -7,7 +7,7 @@ results are monotone, the same answer for the same facts, and it terminates.
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import compress, count
@@ -24,6 +24,7 @@ from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
+from parallelproject.core.planner.hooks import NO_HOOKS, HookOccasion, HookProgress, hook_facts
 from parallelproject.core.planner.snapshot import Snapshot, Unseen, ran_by
 from parallelproject.core.planner.spending import Spending
 from parallelproject.core.planner.stops import Stop, next_overdue, stops_now
@@ -63,6 +64,8 @@ class Ledger:
     """What has passed the checks of the verification; None: there are none."""
     spending: Spending = field(default_factory=dict)
     """By role, what its attempts have spent that have ended, also those of tasks that were removed or run again."""
+    hooks: HookProgress = NO_HOOKS
+    """Which hooks have ended, and which ones run."""
     snapshot: Snapshot | None = field(default=None, compare=False, repr=False)
     """What the plan that returned this ledger computed. It is valid only with these records and this graph."""
 
@@ -102,9 +105,13 @@ class Plan:
     completed: bool
     """Nothing runs and nothing will."""
     stopped: Reason | None
-    """STOPPED or DEADLINE_EXCEEDED if that keeps tasks from running."""
+    """STOPPED, DEADLINE_EXCEEDED or HOOK_FAILED if that keeps tasks from running, or a hook has failed after all."""
     is_exhausted: bool
     """Nothing runs, and all that could start waits for a budget: it continues only with a larger limit."""
+    hooks: Sequence[HookOccasion]
+    """The hooks to start, each in a slot of its own, in the order in which they should start."""
+    open_hooks: frozenset[str]
+    """Names of the hooks that run or are due: also those to start, and those that a stopped project does not run."""
     acting: Mapping[str | None, str]
     """By role, the fallback that runs its tasks for now."""
     wake_at: float | None
@@ -124,6 +131,11 @@ class Plan:
     def people(self) -> Mapping[int, str]:
         """The pending tasks that wait for a person, and why; in spec order. Fast if none does."""
         return self._people()
+
+    @property
+    def hook_slots(self) -> int:
+        """Number of slots that hooks hold, with those to start."""
+        return len(self.ledger.hooks.running) + len(self.hooks)
 
     @property
     def settled(self) -> list[str]:
@@ -205,7 +217,9 @@ def plan(
         snapshot = snapshot.ended_by(now, ahead)
 
     # 3. Whether the project ends.
-    may_run = _is_busy(snapshot) or any(unfinished)
+    progress = prior.hooks
+    hooked = hook_facts(graph, spec.hooks, progress, snapshot, states, unfinished) if spec.hooks else None
+    may_run = _is_busy(snapshot) or any(unfinished) or (hooked is not None and not hooked.are_over)
     start_time = prior.start_time if prior.start_time is not None else _first_start(snapshot, now)
     if prior.completion_time is not None and graph.rerun_after and not spec.stop and _starts_over(snapshot, prior):
         start_time = now
@@ -215,13 +229,16 @@ def plan(
     stopped = None
     if may_run:
         stopped = Reason.STOPPED if spec.stop else Reason.DEADLINE_EXCEEDED if now >= deadline else None
+    if stopped is None and hooked is not None and progress.failed:
+        stopped = Reason.HOOK_FAILED
     fail_fast = bool(failed) and spec.failure_policy is FailurePolicy.FAIL_FAST
     of_all = stopped or ("FailFast" if fail_fast else None)
     stops = stops_now(graph, spec, snapshot, of_all, now, () if stopped else {graph.ids[i] for i in spared})
     if stopped:
+        why_closed = Reason.HOOK_FAILED if stopped is Reason.HOOK_FAILED else Reason.STOPPED
         for i, state in enumerate(states):
             if state is _PENDING:
-                states[i], closed[i] = _SKIPPED, Reason.STOPPED
+                states[i], closed[i] = _SKIPPED, why_closed
 
     # 4. Which tasks start. One between two of its steps comes first: it keeps its files until it has landed.
     midway = frozenset(i for i in midway if states[i] is _PENDING and not snapshot.record(i).inquiry.attempt)
@@ -231,13 +248,22 @@ def plan(
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
         graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
-        free=free, midway=midway,
+        free=free, hooks=hooked, midway=midway,
     )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
     launches: list[Launch] = []
     would = admission  # without shared limits
     wanted = 0
+    starts: dict[str, HookOccasion] = {}
+
+    def start_hook(occasion: HookOccasion) -> None:
+        if not (occasion.step in progress.running or occasion.step in starts or would.holds_hooks()):
+            starts[occasion.step] = occasion
+            would.reserve()
+
+    for occasion in hooked.after if hooked and not stopped else ():
+        start_hook(occasion)
     ready = snapshot.ready
     if graph.conditions.order:
         members = graph.conditions.members
@@ -254,6 +280,8 @@ def plan(
         block = would.blocks_alone(i)
         if block is not None:
             wake = min(wake, block.until)
+            if isinstance(block.line, HookOccasion):
+                start_hook(block.line)
             continue
         if would is admission and (block := admission.blocks_shared(i)) is None:
             launches.append(Launch(i, snapshot.record(i).attempts + 1))
@@ -273,10 +301,19 @@ def plan(
     removed = {i: _removed_state(snapshot, i) for i in snapshot.strangers}
     running = snapshot.usage.slots + sum(not graph.queue[launch.task] for launch in launches)
     runs = (
-        running or snapshot.usage.queued or launches or _RUNNING in removed.values() or (stopped and _RUNNING in states)
+        running
+        or snapshot.usage.queued
+        or launches
+        or _RUNNING in removed.values()
+        or (stopped and _RUNNING in states)
+        or progress.running
+        or starts
     )
-    completed = not runs and (stopped is not None or (not any(unfinished) and is_verified(prior.verified, snapshot)))
-    is_exhausted = not runs and not completed and spec.budgets and _waits_for_budget(graph, snapshot, states, admission)
+    open_hooks = progress.running.union(starts, (occasion.step for occasion in hooked.after) if hooked else ())
+    is_done = not any(unfinished) and not open_hooks and is_verified(prior.verified, snapshot)
+    completed = not runs and (stopped is not None or is_done)
+    waiting = (i for i in map(graph.order.__getitem__, ready) if states[i] is _PENDING)
+    is_exhausted = not runs and not completed and spec.budgets and _waits_for_budget(waiting, admission)
 
     def explain() -> list[str | None]:
         reasons = [closed.get(i) for i in range(len(states))]
@@ -321,6 +358,8 @@ def plan(
         completed=completed,
         stopped=stopped,
         is_exhausted=bool(is_exhausted),
+        hooks=list(starts.values()),
+        open_hooks=open_hooks,
         acting=acting,
         wake_at=wake if wake < math.inf and not completed else None,
         ledger=Ledger(
@@ -333,6 +372,7 @@ def plan(
             met,
             prior.verified,
             snapshot.spending,
+            prior.hooks,
             snapshot,
         ),
         _explain=explain,
@@ -361,14 +401,11 @@ def _is_busy(snapshot: Snapshot) -> bool:
     return bool(snapshot.usage.slots or snapshot.usage.queued)
 
 
-def _waits_for_budget(
-    graph: CompiledGraph, snapshot: Snapshot, states: Sequence[TaskState], admission: Admission
-) -> bool:
-    """Whether a task waits for a budget, and no other one for anything but for tasks."""
+def _waits_for_budget(ready: Iterable[int], admission: Admission) -> bool:
+    """Whether a ready task waits for a budget, and no other one for anything but for tasks."""
     found = False
-    for place in snapshot.ready:
-        i = graph.order[place]
-        block = admission.blocks(i) if states[i] is _PENDING else None
+    for i in ready:
+        block = admission.blocks(i)
         if block is not None and block.reason not in _WAITS_FOR_TASKS:
             if block.reason != Reason.WAITING_FOR_BUDGET:
                 return False

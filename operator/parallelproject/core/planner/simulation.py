@@ -6,11 +6,12 @@ task takes its expected time, and none fails.
 
 import heapq
 import math
-from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import compress, count
 from types import MappingProxyType
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.conditions import foreseen_skips
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
 from parallelproject.core.planner.constraints.fallbacks import acting_roles
@@ -41,7 +42,7 @@ def makespan(
 def remaining(
     graph: CompiledGraph,
     spec: Spec,
-    ended: Collection[int],
+    ends: Mapping[int, TaskState],
     running: Mapping[int, int],
     parked: Mapping[str, float] = MappingProxyType({}),
     spending: Spending = MappingProxyType({}),
@@ -51,7 +52,7 @@ def remaining(
     Args:
         graph: The compiled spec.
         spec: The spec.
-        ended: The tasks that have ended or will not run.
+        ends: The states of the tasks that have ended or will not run.
         running: By task that runs, the seconds that it is expected to need from now on.
         parked: By pool of a limit that was met, the seconds until that is over.
         spending: What the attempts so far have spent: what the next ones reserve of a budget follows from it.
@@ -59,28 +60,20 @@ def remaining(
     Raises:
         RuntimeError: some tasks would never start.
     """
-    return _Simulation(graph, spec, CONSTRAINTS, ended, running, parked, spending).run()
+    return _Simulation(graph, spec, CONSTRAINTS, ends, running, parked, spending).run()
 
 
-def predicted_speedup(graph: CompiledGraph, spec: Spec) -> dict[int, float]:
-    """Expected work divided by the makespan, by parallelism: 1, 2, 4, … until more does not help."""
-    work = work_of(graph)
-    if not work:
+def predicted_times(graph: CompiledGraph, spec: Spec) -> dict[int, int]:
+    """The makespan by parallelism: 1, 2, 4, … until more does not help, and that of the spec; empty without work."""
+    if not work_of(graph):
         return {}
-    speedup: dict[int, float] = {}
-    parallelism = 1
-    while parallelism <= 1000:
-        speedup[parallelism] = round(work / makespan(graph, spec, parallelism), 2)
-        if parallelism >= max(map(len, graph.levels)) and parallelism >= spec.parallelism:
-            break
-        parallelism *= 2
-    if spec.parallelism not in speedup:
-        speedup[spec.parallelism] = round(work / makespan(graph, spec, spec.parallelism), 2)
-    return dict(sorted(speedup.items()))
+    widest = max(max(map(len, graph.levels)), spec.parallelism)
+    asked = {1 << power for power in range(10) if 1 << power < 2 * widest} | {spec.parallelism}
+    return {parallelism: makespan(graph, spec, parallelism) for parallelism in sorted(asked)}
 
 
 def work_of(graph: CompiledGraph) -> int:
-    """The expected seconds of all tasks, without those that are skipped by request."""
+    """The expected seconds of all tasks, without those that are skipped."""
     return sum(seconds for i, seconds in enumerate(graph.seconds) if i not in graph.skipped)
 
 
@@ -97,15 +90,16 @@ class _Simulation:
         graph: CompiledGraph,
         spec: Spec,
         constraints: Sequence[type[Constraint]],
-        ended: Collection[int] = frozenset(),
+        ends: Mapping[int, TaskState] = MappingProxyType({}),
         running: Mapping[int, int] = MappingProxyType({}),
         parked: Mapping[str, float] = MappingProxyType({}),
         spending: Spending = MappingProxyType({}),
     ) -> None:
         self._graph = graph
         self._snapshot = Snapshot.of(graph, {}, {}, spending)
-        self._passing = graph.skipped - running.keys()  # what depends on these waits for their dependencies
-        ended = {*ended, *self._passing}
+        # What depends on these waits for their dependencies.
+        self._passing = foreseen_skips(graph, ends) - running.keys()
+        ended = {*ends, *self._passing}
         unfinished = list(map(len, graph.levels))
         for task in ended:
             unfinished[graph.level[task]] -= 1

@@ -16,7 +16,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.agent_usage import AgentUsage, sum_of
 from parallelproject.core.planner.attempt import NEW, NOT_CREATED, Attempt, Phase, Record, settle, settle_after
 from parallelproject.core.planner.claim import Claim
-from parallelproject.core.planner.spending import RoleSpending, Spending, ends, is_whole
+from parallelproject.core.planner.spending import RoleSpending, Spending, ends, is_whole, role_at_end
 from parallelproject.core.planner.usage import Held, Usage, held_by
 from parallelproject.core.steps.standing import Standing, standing
 from parallelproject.core.steps.step import OWN
@@ -231,7 +231,7 @@ class Snapshot:
                 record = records[task_id] = settle(record, attempts)
             if record[15] is not before[15]:  # its usage
                 for seen_end in ends(before, attempts, rerun_after.get(i, 0) if i is not None else 0):
-                    role = seen_end.fallback or (None if i is None else self.graph.role_at(i, seen_end.step))
+                    role = role_at_end(seen_end, None if i is None else self.graph.role_at(i, seen_end.step))
                     if seen_end.usage is not None:
                         spent.setdefault(role, []).append((seen_end.usage, is_whole(seen_end)))
             state = record[0]

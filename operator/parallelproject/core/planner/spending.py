@@ -9,7 +9,7 @@ from decimal import ROUND_CEILING, Context, Decimal
 from typing import NamedTuple
 
 from parallelproject.core.planner.agent_usage import AgentUsage
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, NOT_CREATED, Attempt, Phase, Record
+from parallelproject.core.planner.attempt import NOT_CREATED, Attempt, Phase, Record, asks_for_later
 from parallelproject.model.spec import Reserve
 from parallelproject.model.status import TaskState
 
@@ -90,6 +90,16 @@ def ends(before: Record, attempts: Sequence[Attempt], floor: int = 0) -> list[At
     return [seen for seen in found if seen.usage]
 
 
+def role_at_end(attempt: Attempt, now: str | None = None) -> str | None:
+    """The role whose budget an ended attempt has spent: the one that it was started with.
+
+    Args:
+        attempt: The attempt.
+        now: The role that its task has now, for an attempt whose claim is not known.
+    """
+    return attempt.fallback or (attempt.claim.role if attempt.claim else now)
+
+
 def is_whole(attempt: Attempt) -> bool:
     """Whether an attempt came to its own end, so that others may be expected to spend as much."""
-    return attempt.phase in _OWN_ENDS and attempt.exit_code != EX_TEMPFAIL
+    return attempt.phase in _OWN_ENDS and not asks_for_later(attempt.reason, attempt.exit_code)

@@ -23,7 +23,10 @@ _SEVERAL = "Several"
 _NAMED = 10
 """Most things that are named in one sentence."""
 _QUESTION_MAX = 160
-_WAITS_BEHIND = PEOPLE_REASONS | {Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_LEVEL}
+_WAITS_BEHIND = PEOPLE_REASONS | {
+    Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_BUDGET
+}  # fmt: skip
+"""Reasons that only people can end while nothing runs."""
 
 
 class PersonNeed(NamedTuple):
@@ -81,8 +84,9 @@ def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[PersonNeed]:
 
 
 def needs_of_rows(rows: Iterable[tuple[Mapping[str, Any], Record]]) -> list[PersonNeed]:
-    """The same by the rows of a status, with their records."""
-    found = (need_of(row["id"], str(row.get("state")), str(row.get("reason") or ""), record) for row, record in rows)
+    """The same by the rows of a status, with their records. Tasks that were removed from the spec want nothing."""
+    left = ((row, record) for row, record in rows if not row.get("removed"))
+    found = (need_of(row["id"], str(row.get("state")), str(row.get("reason") or ""), record) for row, record in left)
     return [need for need in found if need]
 
 
@@ -99,7 +103,7 @@ def condition_of(needs: Sequence[PersonNeed], project: str) -> tuple[str, str] |
 
 def waits_only_for_people(plan: Plan) -> bool:
     """Whether nothing runs or will run before a person has done something."""
-    if plan.completed or plan.running or plan.queued or plan.launches or not plan.people:
+    if plan.completed or plan.running or plan.queued or plan.launches or plan.open_hooks or not plan.people:
         return False
     if TaskState.RUNNING in plan.states:  # its slot is free, and how it has ended is not known yet
         return False

@@ -95,6 +95,17 @@ def render_spending(spending: Spending, budgeted: Collection[str]) -> list[Json]
     ]
 
 
+def spent_of_budgets(status: Mapping[str, Any], spending: Spending) -> list[Json]:
+    """The field ``budgets`` of a status whose spec is not known any more: its limits, with what is spent by now."""
+
+    def spent(unit: str, role: object) -> Decimal:
+        amounts = (found.usage.amount(unit) for of, found in spending.items() if role is None or of == role)
+        return sum((amount for amount in amounts if amount is not None), _ZERO)
+
+    rows = _mappings(status.get("budgets"))
+    return [{**row, "spent": decimal_text(spent(str(row.get("unit")), row.get("role")))} for row in rows]
+
+
 def budgets_shown(status: Mapping[str, Any]) -> list[str]:
     """The budgets of a status for people, each as in ``spent $1.20 of $5.00, $0.80 reserved``."""
     found = []

@@ -6,14 +6,16 @@ small interface. The first state has what is recorded already, so an attempt tha
 neither does one that a restarted process finds recorded.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol, Self, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
 from parallelproject.core.planner.constraints.questions import first_lines
+from parallelproject.core.planner.hooks import HookOccasion
 from parallelproject.core.steps.step import StepVerdict
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import GroupPhase, HookRunState, Reason, TaskState
 
 _RUNNING, _SUCCEEDED = TaskState.RUNNING, TaskState.SUCCEEDED
 _ATTEMPTS_MAX = 100
@@ -61,6 +63,11 @@ class What(StrEnum):
     CHANGED = "Changed"
     """Its state has changed, or its wait for another attempt has started or ended, and no other event says so."""
     # About the project
+    HOOK_STARTED = "HookStarted"
+    HOOK_SUCCEEDED = "HookSucceeded"
+    HOOK_FAILED = "HookFailed"
+    GROUP_PHASE = "GroupPhase"
+    """A group is in another phase."""
     LEVEL_COMPLETED = "LevelCompleted"
     COMPLETED = "Completed"
     REPORTED = "Reported"
@@ -114,6 +121,11 @@ class Event(NamedTuple):
     """The step that an attempt was at; empty: the task's own work."""
     notes: tuple[str, ...] = ()
     """What else an attempt left, and where it is kept."""
+    hook: str = ""
+    """The kind of a hook, of ``level`` or of ``group``; ``number`` is that of its run."""
+    group: str = ""
+    phase: str = ""
+    """The phase of a group."""
 
 
 Subject = TypeVar("Subject", contravariant=True)
@@ -161,6 +173,10 @@ class Whole(NamedTuple):
     succeeded: bool = False
     result: tuple[str, str] = ("", "")
     """Reason and message of the end."""
+    hooks: Mapping[HookOccasion, Mapping[str, Any]] = MappingProxyType({})
+    """The rows of the hooks that have run, as in a status."""
+    phases: Mapping[str, str] = MappingProxyType({})
+    """By group, its phase."""
 
 
 class Reading(Protocol):
@@ -198,12 +214,17 @@ def changes(before: R | None, after: R) -> list[Event]:
     if before is None:
         return [Event(What.FOUND)]
     old, new = before.whole, after.whole
-    events = list(_of_the_spec(old, new))
+    ended_hooks, started_hooks = _of_hooks(old, new)
+    events = [*_of_the_spec(old, new), *ended_hooks]
     tasks = list(after.changed_since(before))
     for task in tasks:
         events += _of_task(task, before.row(task), after.row(task), after.attempts(task))
+    for group, phase in new.phases.items():
+        if phase != old.phases.get(group, GroupPhase.PRE_EXECUTION):
+            events.append(Event(What.GROUP_PHASE, group=group, phase=str(phase)))
     for level in after.levels_since(before, tasks):
         events.append(Event(What.LEVEL_COMPLETED, level=level.number, amount=level.succeeded, total=level.total))
+    events += started_hooks
     if new.completed is not None and new.completed != old.completed:
         reason, message = new.result
         events.append(Event(What.COMPLETED, reason=reason, message=message, warning=not new.succeeded))
@@ -220,6 +241,29 @@ def _of_the_spec(old: Whole, new: Whole) -> Iterator[Event]:
     if new.suspended != old.suspended:
         reason, message = new.suspension if new.suspended else ("", "")
         yield Event(What.SUSPENDED if new.suspended else What.RESUMED, reason=reason, message=message)
+
+
+def _of_hooks(old: Whole, new: Whole) -> tuple[list[Event], list[Event]]:
+    """The ends of hooks, for which tasks may have waited, and the hooks that have started. Of several runs of a hook
+    between the two states only the last one is known."""
+    ended: list[Event] = []
+    started: list[Event] = []
+    for occasion, row in new.hooks.items() if new.hooks != old.hooks else ():
+        before = old.hooks.get(occasion, {})
+        number, state = row.get("attempts", 0), row.get("state")
+        is_new = number != before.get("attempts")
+        found = started if is_new else ended
+        event = Event(What.HOOK_STARTED, "", number, level=occasion.level, hook=occasion.kind, group=occasion.group)
+        if is_new:
+            found.append(event)
+        elif state == before.get("state"):
+            continue
+        if state == HookRunState.SUCCEEDED:
+            found.append(event._replace(what=What.HOOK_SUCCEEDED))
+        elif state == HookRunState.FAILED:
+            reason, code = str(row.get("reason") or Reason.EXIT_CODE), row.get("exitCode")
+            found.append(event._replace(what=What.HOOK_FAILED, reason=reason, exit_code=code, warning=True))
+    return ended, started
 
 
 def _of_task(task: str, old: StatusRow, new: StatusRow, seen: Sequence[Attempt] | None) -> list[Event]:
@@ -309,7 +353,8 @@ def _ends(old: Record, new: Record, seen: Sequence[Attempt] | None) -> list[tupl
     ends += [(What.FAILED, Reason.CONFLICT.value)] * (new.conflicts - old.conflicts)
     moved = new.steps[len(old.steps) :] if len(new.steps) > len(old.steps) else ()
     ends += [_VERDICTS[end.verdict] for end in moved if end.verdict in _VERDICTS]
-    succeeded = [(What.SUCCEEDED, "")] * (new.state is _SUCCEEDED and old.state is not _SUCCEEDED)
+    is_first = old.state is not _SUCCEEDED or over(new) > over(old)  # it may have run again in between
+    succeeded = [(What.SUCCEEDED, "")] * (new.state is _SUCCEEDED and is_first)
     stopped = over(new) - over(old) - len(ends) - len(succeeded)
     return [*ends, *[(What.STOPPED, "")] * stopped, *succeeded]
 

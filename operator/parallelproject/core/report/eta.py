@@ -37,13 +37,13 @@ def seconds_left(
         i = graph.index[task]
         expected = graph.seconds[i] * pace
         left[i] = max(expected - (now - started), _OVERDUE * expected)
-    ended = {i for i, state in enumerate(plan.states) if state in ENDED_STATES and i not in left}
+    ends = {i: state for i, state in enumerate(plan.states) if state in ENDED_STATES and i not in left}
     # By the clock of the estimates, so that the graph can stay as it is.
     snapshot = plan.ledger.snapshot
     limits = parked(graph, spec, limited(snapshot), now) if snapshot else {}
     waits = {pool: (limit.until - now) / pace for pool, limit in limits.items()}
     rest = {i: round(seconds / pace) for i, seconds in left.items()}
-    return remaining(graph, spec, ended, rest, waits, plan.ledger.spending) * pace
+    return remaining(graph, spec, ends, rest, waits, plan.ledger.spending) * pace
 
 
 def _pace(graph: CompiledGraph, plan: Plan) -> float:

@@ -1,13 +1,15 @@
 """The messages of events, in one place: what happened, and what comes next. Pure."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from parallelproject.core.report.changes import Event, What
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import listed
-from parallelproject.model.status import Reason
+from parallelproject.model.status import GroupPhase, Reason
 
 _LEVELS_SHOWN = 10
+_NEXT_PHASE = {str(phase): str(after) for phase, after in pairwise(GroupPhase)}
 
 
 def message(event: Event) -> str:
@@ -31,11 +33,12 @@ def message(event: Event) -> str:
         case What.FAILED if event.reason == Reason.NEEDS_INPUT:
             return f"{task}: attempt {event.number} ended with a question to a person"
         case What.FAILED:
-            return f"{task}: attempt {event.number} failed ({_cause(event)})"
+            return f"{task}: attempt {event.number} failed{_cause(event)}"
         case What.TASK_FAILED if event.reason == Reason.OUTPUT_MISSING:
-            return f"{task}: failed before it started: an output that it takes does not exist ({event.reason})"
+            why = "an output that it takes does not exist, or was too large"
+            return f"{task}: failed before it started: {why} ({event.reason})"
         case What.TASK_FAILED:
-            return f"{task}: failed for good with attempt {event.number} ({_cause(event)})"
+            return f"{task}: failed for good with attempt {event.number}{_cause(event)}"
         case What.LANDED:
             return f"{task}: landed as {commit}"
         case What.SKIPPED:
@@ -59,6 +62,14 @@ def message(event: Event) -> str:
             return f"{event.message or 'suspended: no new task starts'}; running tasks finish"
         case What.RESUMED:
             return "no longer suspended"
+        case What.HOOK_STARTED:
+            return f"hook {hook_words(event)} started"
+        case What.HOOK_SUCCEEDED:
+            return f"hook {hook_words(event)} succeeded"
+        case What.HOOK_FAILED:
+            return f"hook {hook_words(event)} failed ({_cause(event)})"
+        case What.GROUP_PHASE:
+            return f"group {event.group} is in phase {event.phase}"
         case What.LEVEL_COMPLETED:
             return levels_message([event])
     return event.message
@@ -106,6 +117,12 @@ def next_step(event: Event, project: str) -> str:
             return "declare them in the files of the task, so that writers of the same file take turns"
         case What.KEPT:
             return "the log of its container git names the ref that has it"
+        case What.HOOK_FAILED:
+            return f"the condition HooksSucceeded of pproj get {project} says whether the project continues"
+        case What.GROUP_PHASE if event.phase == GroupPhase.DONE:
+            return "nothing of it is left to run"
+        case What.GROUP_PHASE:
+            return _NEXT_PHASE.get(event.phase, "")
         case What.LEVEL_COMPLETED:
             return level_name((event.level or 0) + 1)
         case What.COMPLETED if not event.warning:
@@ -117,8 +134,15 @@ def next_step(event: Event, project: str) -> str:
     return ""
 
 
+def hook_words(event: Event) -> str:
+    """Which hook an event is about: ``beforeLevel of L0``."""
+    return f"{event.hook} of {event.group or level_name(event.level or 0)}"
+
+
 def _cause(event: Event) -> str:
-    return event.reason if event.exit_code is None else f"{event.reason} {event.exit_code}"
+    """The reason in brackets; a status that was written after the next attempt has ended does not have it."""
+    found = event.reason if event.exit_code is None else f"{event.reason} {event.exit_code}".lstrip()
+    return f" ({found})" if found else ""
 
 
 def _paths(event: Event) -> str:

@@ -4,11 +4,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from parallelproject.model.status import Reason, TaskState
-
-UNMARKED = "_sequential"
-"""The group that a reader gives to tasks without a marker: it is none."""
-COUNTED = tuple(TaskState)
+from parallelproject.core.graph.groups import UNMARKED
+from parallelproject.model.status import PASSED, TaskState, task_state
 
 
 class TaskGroup(NamedTuple):
@@ -20,7 +17,9 @@ class TaskGroup(NamedTuple):
     counts: Mapping[TaskState, int]
     """How many of them are in which state."""
     is_done: bool
-    """Whether all have succeeded, or are skipped by request."""
+    """Whether all have succeeded, or are skipped by request or by a condition."""
+    phase: str = ""
+    """Its phase (``model.status.GroupPhase``); empty if the status does not have it."""
 
     @property
     def has_ended(self) -> bool:
@@ -51,15 +50,16 @@ def groups_of(spec: Mapping[str, Any], status: Mapping[str, Any]) -> list[TaskGr
     for task in spec.get("tasks") or ():
         if task.get("group") and task["group"] != UNMARKED:
             found.setdefault(task["group"], []).append(task["id"])
-    return [_group(name, tasks, rows) for name, tasks in found.items()]
+    phases = {row.get("name"): row.get("phase") for row in status.get("groups") or () if isinstance(row, dict)}
+    return [_group(name, tasks, rows, str(phases.get(name) or "")) for name, tasks in found.items()]
 
 
-def _group(name: str, tasks: list[str], rows: Mapping[Any, Mapping[str, Any]]) -> TaskGroup:
+def _group(name: str, tasks: list[str], rows: Mapping[Any, Mapping[str, Any]], phase: str) -> TaskGroup:
     each = [rows.get(task, {}) for task in tasks]
-    counts = Counter(TaskState(row.get("state") or TaskState.PENDING) for row in each)
+    counts = Counter(task_state(row.get("state")) for row in each)
     is_done = all(
         row.get("state") == TaskState.SUCCEEDED
-        or (row.get("state") == TaskState.SKIPPED and row.get("reason") == Reason.SKIP_REQUESTED)
+        or (row.get("state") == TaskState.SKIPPED and row.get("reason") in PASSED)
         for row in each
     )
-    return TaskGroup(name, tuple(tasks), counts, is_done)
+    return TaskGroup(name, tuple(tasks), counts, is_done, phase)

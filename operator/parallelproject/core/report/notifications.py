@@ -8,8 +8,9 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.attention import PersonNeed, needs_of_plan
+from parallelproject.core.report.budget_status import exhausted_text
 from parallelproject.core.report.status import result_of
-from parallelproject.model.spec import NotifyEvent
+from parallelproject.model.spec import NotifyEvent, Spec
 from parallelproject.model.status import TaskState
 
 Json = dict[str, Any]
@@ -27,18 +28,19 @@ class Notification(NamedTuple):
 
 
 def due(
-    project: str, graph: CompiledGraph, plan: Plan, known: Collection[str], on: Sequence[NotifyEvent], options: str = ""
+    project: str, graph: CompiledGraph, spec: Spec, plan: Plan, known: Collection[str], options: str = ""
 ) -> list[Notification]:
     """The notifications after a plan whose transitions are not known yet.
 
     Args:
         project: Name of the project.
         graph: The compiled spec.
+        spec: The spec, which says what is notified of.
         plan: The plan.
         known: The keys of those that were sent.
-        on: What is notified of.
         options: The options that mean the project's place in commands.
     """
+    on = spec.notify.on if spec.notify else ()
     needs = needs_of_plan(graph, plan)
     found: list[Notification] = []
     keys = {need: _key(plan, need) for need in needs}
@@ -48,8 +50,10 @@ def due(
             text = f"{project}: {need.task} {need.text}"
             body = _body(project, graph, plan, NotifyEvent.NEEDS_ATTENTION, text, [need], options)
             found.append(Notification(keys[need], NotifyEvent.NEEDS_ATTENTION, body))
-    if plan.completed:
+    if plan.completed or plan.is_exhausted:
         _, message, is_good = result_of(graph, plan)
+        if plan.is_exhausted:  # the run has ended as well: nothing of it continues by itself
+            message, is_good = f"{message}; {exhausted_text(graph, spec, plan)}", False
         event = NotifyEvent.DONE if is_good else NotifyEvent.FAILED
         key = f"{event}:{_fingerprint(graph, plan)}"
         if key not in known and event in on:
@@ -84,7 +88,8 @@ def _body(
     failed = [task for task, state in zip(graph.ids, plan.states, strict=True) if state is TaskState.FAILED]
     commands = [need.command(project, options) for need in needs]
     if event is NotifyEvent.FAILED and not commands:
-        commands = [f"pproj why{options} {project}", f"pproj retry{options} {project}"]
+        commands = [f"pproj why{options} {project}"]
+        commands += [f"pproj retry{options} {project}"] if plan.completed else []
     return {
         "project": project,
         "event": str(event),

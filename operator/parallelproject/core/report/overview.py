@@ -1,13 +1,14 @@
 """Facts about a graph before it runs: the content of ``pproj plan``. Pure, and without texts."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph, critical_path, upward_rank
 from parallelproject.core.graph.walk import reachable
-from parallelproject.core.planner.simulation import makespan, predicted_speedup, work_of
+from parallelproject.core.planner.conditions import foreseen_skips
+from parallelproject.core.planner.simulation import makespan, predicted_times, work_of
 from parallelproject.model.spec import Scheduling, Spec
 
 Json = dict[str, Any]
@@ -42,6 +43,8 @@ class Outline:
     """The tasks that are in a later wave than level."""
     skipped: tuple[str, ...]
     """Tasks of the levels that do not run, by ``spec.skip``."""
+    unexpected: tuple[str, ...]
+    """Tasks with a condition that does not hold if nothing fails."""
     critical_path: tuple[str, ...]
     """Without tasks that are skipped."""
     critical_path_seconds: int
@@ -66,7 +69,10 @@ def outline(graph: CompiledGraph, spec: Spec) -> Outline:
     def named(tasks: tuple[int, ...]) -> tuple[str, ...]:
         return tuple(graph.ids[i] for i in tasks)
 
-    speedup = predicted_speedup(graph, spec)
+    foreseen = foreseen_skips(graph)
+    unexpected = foreseen - graph.skipped
+    full, graph = graph, replace(graph, skipped=foreseen)
+    seconds = predicted_times(graph, spec)
     by_level = spec.scheduling is Scheduling.LEVELS
     path = _critical_path(graph)
     other = spec.model_copy(update={"scheduling": Scheduling.GRAPH if by_level else Scheduling.LEVELS})
@@ -78,14 +84,15 @@ def outline(graph: CompiledGraph, spec: Spec) -> Outline:
         levels=tuple(map(named, graph.levels)),
         waves=tuple(map(named, graph.waves)),
         set_back=named(tuple(i for i in graph.order if graph.wave[i] > graph.level[i])),
-        skipped=named(tuple(i for i in graph.order if i in graph.skipped)),
+        skipped=named(tuple(i for i in graph.order if i in full.skipped)),
+        unexpected=named(tuple(i for i in graph.order if i in unexpected)),
         critical_path=named(path),
         critical_path_seconds=sum(graph.seconds[i] for i in path),
         bottlenecks=tuple(found for task in graph.bottlenecks if (found := _bottleneck(graph, task)).tasks),
         conflicts=tuple((conflict.path, named(conflict.tasks)) for conflict in graph.conflicts),
         roles=dict(Counter(role for role in graph.role if role is not None).most_common()),
-        speedup=speedup,
-        seconds={parallelism: round(work / factor) for parallelism, factor in speedup.items()},
+        speedup={parallelism: round(work / each, 2) for parallelism, each in seconds.items()},
+        seconds=seconds,
         parallelism=spec.parallelism,
         scheduling=spec.scheduling,
         other_speedup=round(work / makespan(graph, other, spec.parallelism), 2) if work else 0.0,
@@ -99,6 +106,7 @@ def document(found: Outline) -> Json:
         "levels": [list(tasks) for tasks in found.levels],
         "waves": [list(tasks) for tasks in found.waves],
         "skipped": list(found.skipped),
+        "unexpected": list(found.unexpected),
         "criticalPath": list(found.critical_path),
         "bottlenecks": [bottleneck.id for bottleneck in found.bottlenecks],
         "conflicts": [{"path": path, "tasks": list(tasks)} for path, tasks in found.conflicts],

@@ -12,15 +12,16 @@ from operator import is_not
 from typing import Any, Self
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import rows_by_occasion
 from parallelproject.core.planner.attempt import NEW, Attempt
+from parallelproject.core.planner.hooks import HookOccasion
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.changes import Level, StatusRow, Whole
 from parallelproject.core.report.status import condition, read_row, result_of
-from parallelproject.model.status import ENDED_STATES, ConditionType, TaskState
+from parallelproject.model.status import ENDED_STATES, ConditionType, TaskState, task_state
 
 _NOTHING = StatusRow()
 _UNKNOWN = Whole()
-_STATES = {state.value: state for state in TaskState}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +70,25 @@ class PlanReading:
     """By task, the number of its attempt that is running or requested: both count as started."""
     reported: Sequence[str] = ()
     """The tasks with news since the previous state, in order."""
+    hooks: Mapping[HookOccasion, Mapping[str, Any]] = field(default_factory=dict)
+    """The rows of the hooks that have run."""
+    phases: Mapping[str, str] = field(default_factory=dict)
+    """By group, its phase."""
 
     @cached_property
     def whole(self) -> Whole:
         """Whether it has ended, and how."""
         if not self.plan.completed:
-            return Whole(accepted=True)
+            return Whole(accepted=True, hooks=self.hooks, phases=self.phases)
         reason, message, succeeded = result_of(self.graph, self.plan)
-        return Whole(True, completed=self.plan.ledger.completion_time, succeeded=succeeded, result=(reason, message))
+        return Whole(
+            True,
+            completed=self.plan.ledger.completion_time,
+            succeeded=succeeded,
+            result=(reason, message),
+            hooks=self.hooks,
+            phases=self.phases,
+        )
 
     def changed_since(self, before: Self) -> list[str]:
         """First the tasks with news, then those with a changed state, then those that are requested now."""
@@ -156,6 +168,8 @@ class StatusReading:
             completed=(str(self.status.get("completionTime")) if is_completed else None),
             succeeded=result.get("status") == "True",
             result=_words(result),
+            hooks=rows_by_occasion(self.status.get("hooks")),
+            phases=_phases(self.status.get("groups")),
         )
 
     def changed_since(self, before: Self) -> list[str]:
@@ -168,7 +182,7 @@ class StatusReading:
         row = self.rows.get(task)
         if row is None:
             return _NOTHING
-        state = _STATES.get(str(row.get("state")), TaskState.PENDING)
+        state = task_state(row.get("state"))
         return StatusRow(state, read_row(row), str(row.get("reason") or ""))
 
     def attempts(self, task: str) -> None:
@@ -188,6 +202,11 @@ class StatusReading:
             )
             if succeeded + failed + skipped == total:
                 yield Level(index, succeeded, total)
+
+
+def _phases(found: object) -> dict[str, str]:
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return {str(row.get("name")): str(row.get("phase")) for row in rows}
 
 
 def _words(found: Mapping[str, Any]) -> tuple[str, str]:

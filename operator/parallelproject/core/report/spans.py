@@ -16,11 +16,11 @@ from typing import Any, NamedTuple
 from parallelproject.core.planner.agent_usage import AgentUsage, decimal_text
 from parallelproject.core.planner.attempt import Attempt, Phase, Record
 from parallelproject.core.report.status import condition, read_row
-from parallelproject.core.report.trace_context import TraceContext, attempt_context, derived_id
 from parallelproject.core.times import epoch
 from parallelproject.model.agents import AgentType
 from parallelproject.model.names import level_name
 from parallelproject.model.status import TaskState
+from parallelproject.model.trace_context import TraceContext, attempt_context, derived_id
 
 Value = str | int | bool
 

@@ -3,6 +3,7 @@
 Rows are plain dictionaries, short and in spec order; fields with default values are omitted.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -10,14 +11,16 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
+from parallelproject.core.hooks.hook_runs import HookReport
+from parallelproject.core.hooks.phases import phases
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Inquiry, Record, settle
-from parallelproject.core.planner.constraints.pools import MetLimit
+from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import Outputs, kept, kept_text, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, Plan
-from parallelproject.core.planner.spending import RoleSpending, ends, is_whole
+from parallelproject.core.planner.spending import RoleSpending, ends, is_whole, role_at_end
 from parallelproject.core.report.attention import condition_of, needs_of_plan, waits_only_for_people
 from parallelproject.core.report.budget_status import (
     budget_condition,
@@ -25,6 +28,7 @@ from parallelproject.core.report.budget_status import (
     read_spending,
     render_budgets,
     render_spending,
+    spent_of_budgets,
 )
 from parallelproject.core.report.deletion import Deletion
 from parallelproject.core.report.figures import metrics
@@ -33,7 +37,7 @@ from parallelproject.core.times import epoch, iso
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
-from parallelproject.model.status import REFUSALS, ConditionType, Reason, TaskState
+from parallelproject.model.status import GROUPS_MAX, REFUSALS, ConditionType, Reason, TaskState, task_state
 
 Json = dict[str, Any]
 
@@ -42,6 +46,19 @@ ATTEMPT_MAX = 1_000_000
 _MESSAGE_MAX = 2000
 _REFUSED_NAMED = 5
 """Maximum number of tasks named for one refusal, and of refusals."""
+_SAME_IF_REJECTED = (
+    "startTime",
+    "level",
+    "currentLevel",
+    "publication",
+    "verification",
+    "groups",
+    "hooks",
+    "limits",
+    "adaptiveLimits",
+    "metrics",
+)
+"""Fields of a status that stay while the spec is not accepted: what is recorded in them is read again."""
 _VERDICTS = {verdict.value for verdict in StepVerdict}
 _STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
@@ -57,6 +74,7 @@ def read_status(status: Mapping[str, Any]) -> Ledger:
         completion_time=epoch(status.get("completionTime")),
         peak=peak if isinstance(peak, int) else 0,
         met=read_limits(status),
+        windows=read_windows(status),
         spending=read_spending(status),
         merged=(0, 0),  # the published state is compared with the current one before it counts
     )
@@ -73,9 +91,20 @@ def read_limits(status: Mapping[str, Any]) -> dict[str, MetLimit]:
     }
 
 
+def read_windows(status: Mapping[str, Any]) -> dict[str, PoolWindow]:
+    """By pool, the adaptive limits in a status that were lowered."""
+    found = status.get("adaptiveLimits")
+    rows = [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+    return {
+        str(row.get("name") or ""): PoolWindow(_count(row, "base"), _count(row, "ceiling"), lowered, seen)
+        for row in rows
+        if (lowered := epoch(row.get("loweredTime"))) is not None and (seen := epoch(row.get("seenTime"))) is not None
+    }
+
+
 def read_row(row: Mapping[str, Any]) -> Record:
     """The record of a row."""
-    state = _STATES.get(row.get("state", ""), _PENDING)
+    state = task_state(row.get("state"))
     attempts = _count(row, "attempts")
     if row.get("queued") is True:
         state = _RUNNING
@@ -127,7 +156,10 @@ def render_status(
     refusals: Mapping[str, str] = MappingProxyType({}),
     deletion: Deletion | None = None,
     verified: tuple[str, str, str] | None = None,
-    name: str = "NAME",
+    hooks: HookReport | None = None,
+    verification: Json | None = None,
+    *,
+    name: str,
 ) -> Json:
     """The status after a plan.
 
@@ -140,6 +172,8 @@ def render_status(
         deletion: The deletion of the project, and what keeps it.
         verified: Status, reason and message of the condition Verified; None: nothing is verified.
         name: The project's name, for commands.
+        hooks: The hooks that have run; None: there are none.
+        verification: The record of the verification; None: nothing is verified.
     """
     records = plan.ledger.records
     asking = sum(bool(record.inquiry.attempt) for record in records.values())
@@ -168,7 +202,19 @@ def render_status(
         "currentLevel": level_name(min(plan.level, levels - 1)) if levels else None,
         "counts": {"total": total, **_state_counts(counts)},
         "conditions": _conditions(
-            graph, spec, plan, counts, last, generation, now, published, refusals, deletion, verified, name
+            graph,
+            spec,
+            plan,
+            counts,
+            last,
+            generation,
+            now,
+            published,
+            refusals,
+            deletion,
+            verified,
+            name,
+            hooks.condition if hooks else None,
         ),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
@@ -182,8 +228,26 @@ def render_status(
             {"name": pool, "task": met.task, "endTime": iso(int(met.until)), "reported": met.is_known}
             for pool, met in sorted(plan.ledger.met.items())
         ]
+    if plan.ledger.windows:
+        status["adaptiveLimits"] = [
+            {
+                "name": pool,
+                "base": window.base,
+                "ceiling": window.ceiling,
+                # Rounded up: after a restart, what has lowered it must not count as a new refusal.
+                "loweredTime": iso(math.ceil(window.lowered)),
+                "seenTime": iso(math.ceil(window.seen)),
+            }
+            for pool, window in sorted(plan.ledger.windows.items())
+        ]
+    if found := phases(graph, spec, plan):
+        status["groups"] = [{"name": group, "phase": str(phase)} for group, phase in found.items()][:GROUPS_MAX]
+    if hooks is not None and hooks.rows:
+        status["hooks"] = list(hooks.rows)
     if plan.ledger.completion_time is not None:
         status["completionTime"] = iso(int(plan.ledger.completion_time))
+    if verification is not None:
+        status["verification"] = verification
     if published is not None and published.record is not None:
         status["publication"] = published.record
         for pull in published.record.get("pullRequests") or ():
@@ -202,15 +266,18 @@ def rejected_status(
     deletion: Deletion | None = None,
 ) -> Json:
     """The status of a spec that is not accepted: nothing starts; what runs is still recorded."""
-    rows, spent = [], list[tuple[AgentUsage, bool]]()
+    rows, spending = [], read_spending(last)
     tasks = sum(not row.get("removed") for row in rows_of(last))
     for row in rows_of(last):
         before = read_row(row)
         # Without an accepted spec it is unknown which earlier results no longer count, so none of them is read again.
         later = [a for a in observed.get(row["id"], ()) if a.number >= before.attempts + (before.state is _PENDING)]
         record = settle(before, later)
-        spent += [(seen.usage, is_whole(seen)) for seen in ends(before, later) if seen.usage]
-        state = record.state if record.state is not _PENDING else _STATES.get(row.get("state", ""), _PENDING)
+        for seen in ends(before, later):
+            if seen.usage:  # the roles of an accepted spec are not known, those of claims are
+                role = role_at_end(seen)
+                spending[role] = spending.get(role, RoleSpending()).plus([(seen.usage, is_whole(seen))])
+        state = record.state if record.state is not _PENDING else task_state(row.get("state"))
         if state is _RUNNING and record.state is _PENDING:
             state = _PENDING
         level, reason = row.get("level"), row.get("reason")
@@ -229,13 +296,11 @@ def rejected_status(
         (ConditionType.STALLED, "True", reason, message),
         *_terminating(deletion),
     ]
-    same = {key: last[key] for key in ("startTime", "level", "currentLevel", "publication") if key in last}
-    spending = read_spending(last)
-    if spent:  # the roles of an accepted spec are not known
-        spending[None] = spending.get(None, RoleSpending()).plus(spent)
+    same = {key: last[key] for key in _SAME_IF_REJECTED if key in last}
+    if budgets := spent_of_budgets(last, spending):
+        same["budgets"] = budgets
     if spending:
-        budgeted = [str(row.get("unit")) for row in last.get("budgets") or () if isinstance(row, dict)]
-        same["spending"] = render_spending(spending, budgeted)
+        same["spending"] = render_spending(spending, [str(row.get("unit")) for row in budgets])
     return (
         same
         | {
@@ -252,10 +317,10 @@ def _counted(rows: Sequence[Json]) -> Json:
     """Counts, progress and levels from the rows alone, if the graph is not known."""
     if not rows:
         return {}
-    counts = Counter(_STATES[row["state"]] for row in rows)
+    counts = Counter(task_state(row["state"]) for row in rows)
     levels: defaultdict[int, Counter[TaskState]] = defaultdict(Counter)
     for row in rows:
-        levels[row.get("level", 0)][_STATES[row["state"]]] += 1
+        levels[row.get("level", 0)][task_state(row["state"])] += 1
     return {
         "progress": f"{counts[_SUCCEEDED]}/{len(rows)}",
         "counts": {"total": len(rows), **_state_counts(counts)},
@@ -375,6 +440,7 @@ def _conditions(
     deletion: Deletion | None,
     verified: tuple[str, str, str] | None,
     name: str,
+    hooked: tuple[str, str, str] | None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -425,9 +491,16 @@ def _conditions(
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
     if verified is not None:
-        conditions.append((ConditionType.VERIFIED, *verified))
+        conditions.append((ConditionType.VERIFIED, verified[0], verified[1], _cut(verified[2])))
+    if hooked is not None:
+        conditions.append((ConditionType.HOOKS_SUCCEEDED, hooked[0], hooked[1], _cut(hooked[2])))
     conditions += _terminating(deletion)
     return _dated(conditions, last, generation, now)
+
+
+def is_success(graph: CompiledGraph, plan: Plan) -> bool:
+    """Whether all tasks succeeded, or are skipped without a failure, and no hook is left that has to run."""
+    return all_done(graph, plan.states, plan.unmet) and not plan.open_hooks
 
 
 def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
@@ -439,13 +512,18 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
     if plan.unmet:
         done += f", {len(plan.unmet)} skipped by a condition"
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
-    if plan.stopped:
+    if plan.stopped is Reason.HOOK_FAILED:
+        reason, message = (
+            str(plan.stopped),
+            f"{done}; the hook {plan.ledger.hooks.failed} failed, which stops the project",
+        )
+    elif plan.stopped:
         reason, message = str(plan.stopped), f"{done}; the rest was stopped"
     elif failed:
         reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
     else:
         reason, message = "AllSucceeded", done
-    return reason, _cut(message), all_done(graph, plan.states, plan.unmet)
+    return reason, _cut(message), is_success(graph, plan)
 
 
 def _health(

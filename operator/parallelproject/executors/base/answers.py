@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 
-from parallelproject.model.spec import Spec, TaskAnswer
+from parallelproject.model.spec import ANSWER_MAX, Spec, TaskAnswer
+from parallelproject.model.status import QUESTION_MAX
 
-_CHARACTERS_MAX = 32_768
-"""Maximum characters of all answers together: they share the annotations of a Job, and the context of an agent."""
+BYTES_MAX = 4 * (ANSWER_MAX + QUESTION_MAX) + 1_024
+"""Maximum bytes of all answers together, in UTF-8: they share the annotations of a Job, and the context of an agent.
+Any one answer fits with its question."""
+_CUT = "… (cut: pproj get NAME TASK shows all of it)\n"
 
 
 def answers_to(spec: Spec, task: str, after: int = 0, before: int | None = None) -> list[TaskAnswer]:
@@ -24,14 +27,21 @@ def answers_to(spec: Spec, task: str, after: int = 0, before: int | None = None)
     return [found[attempt] for attempt in sorted(found)]
 
 
-def answers_feedback(answers: Sequence[TaskAnswer]) -> str:
-    """Questions and answers as feedback for an attempt; empty without any. Of too many the last ones."""
+def answers_feedback(answers: Sequence[TaskAnswer], most: int = BYTES_MAX) -> str:
+    """Questions and answers as feedback for an attempt; empty without any. Of too many the last ones.
+
+    Args:
+        answers: The answers, by the attempt that asked.
+        most: Maximum bytes in UTF-8. If not even the last one fits, its question is omitted, then its end is cut.
+    """
     parts: list[str] = []
-    left = _CHARACTERS_MAX
+    left = most
     for answer in reversed(answers):
         text = _pair(answer)
-        left -= len(text)
-        if parts and left < 0:
+        if not parts and _size(text) > left:
+            text = _cut_to(_pair(answer.model_copy(update={"question": ""})), left)
+        left -= _size(text) + 1  # the line end between two
+        if parts and left + 1 < 0:
             break
         parts.append(text)
     return "\n".join(reversed(parts))
@@ -41,3 +51,14 @@ def _pair(answer: TaskAnswer) -> str:
     lines = [f"Attempt {answer.attempt} asked a person:", ""]
     lines += [f"> {line}".rstrip() for line in answer.question.splitlines()] or ["> (the question is not known)"]
     return "\n".join([*lines, "", "The answer:", "", answer.text.rstrip("\n")]) + "\n"
+
+
+def _size(text: str) -> int:
+    return len(text.encode(errors="replace"))
+
+
+def _cut_to(text: str, most: int) -> str:
+    if _size(text) <= most:
+        return text
+    start = text.encode(errors="replace")[: max(0, most - _size(_CUT))]
+    return start.decode(errors="ignore") + _CUT

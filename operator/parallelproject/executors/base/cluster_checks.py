@@ -3,14 +3,19 @@
 import json
 from collections.abc import Iterator
 
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.graph.groups import tasks_by_group
 from parallelproject.executors.base.inherited_metadata import is_ours
-from parallelproject.model.problem import Problem, quoted
-from parallelproject.model.spec import ExecutorKind, Sandbox, Spec
+from parallelproject.model.problem import Problem, ProblemsError, quoted
+from parallelproject.model.spec import ExecutorKind, HookKind, Sandbox, Spec
+from parallelproject.model.status import HOOK_RUNS_MAX
 
 _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
 _ROW_BYTES = 200
 """Size of a task's row in the status, with a margin."""
+_VERIFICATION_BYTES = 300_000
+"""Size of the record of a verification in the status, with a margin."""
 
 
 def reserved_metadata(spec: Spec) -> Iterator[Problem]:
@@ -23,9 +28,7 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: limits that adapt, fallbacks, steps, verification, notifications, ready workspaces."""
-    if spec.verification is not None:
-        yield Problem("spec.verification", "is for local runs only", "remove it, or use pproj run")
+    """What only local runs have: steps, notifications, workspaces made ready."""
     for i, step in enumerate(spec.steps):
         hint = "remove it, or use pproj run; a task that depends on the one that it follows can do the same"
         yield Problem(f"spec.steps[{i}]", f"is for local runs only: {quoted(step.name)}", hint)
@@ -44,12 +47,6 @@ def local_only(spec: Spec) -> Iterator[Problem]:
     if spec.notify is not None:
         hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
         yield Problem("spec.notify", "is for local runs only", hint)
-    for i, limit in enumerate(spec.limits):
-        if limit.adaptive is not None:
-            yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")
-    for i, role in enumerate(spec.roles):
-        if role.fallbacks:
-            yield Problem(f"spec.roles[{i}].fallbacks", "are for local runs only", "remove it, or use pproj run")
 
 
 def budgets_not_observed(spec: Spec) -> Iterator[Problem]:
@@ -64,6 +61,37 @@ def budgets_not_observed(spec: Spec) -> Iterator[Problem]:
         yield Problem("spec.budgets", found, "set spec.git, or use pproj run")
 
 
+def too_many_hooks(spec: Spec) -> Iterator[Problem]:
+    """More hooks of levels and groups than a status records."""
+    if spec.hooks is None:
+        return
+    kinds = [kind for kind in HookKind if spec.hooks.of(kind)]
+    of_groups = sum(kind in (HookKind.BEFORE_GROUP, HookKind.AFTER_GROUP) for kind in kinds)
+    if len(kinds) * len(spec.tasks) <= HOOK_RUNS_MAX:  # there are not more levels or groups than tasks
+        return
+    try:
+        levels = len(compile_graph(spec).levels)
+    except ProblemsError:  # which are reported anyway
+        return
+    groups = len(tasks_by_group(spec.tasks))
+    count = of_groups * groups + (len(kinds) - of_groups) * levels
+    if count > HOOK_RUNS_MAX:
+        found = f"run {count:,} times, for {levels:,} levels and {groups:,} groups; the maximum is {HOOK_RUNS_MAX:,}"
+        yield Problem("spec.hooks", found, "remove some of them, or use pproj run")
+
+
+def not_verified(spec: Spec) -> Iterator[Problem]:
+    """A verification where nothing can check out what has landed."""
+    if spec.verification is None:
+        return
+    if spec.executor is ExecutorKind.WORKFLOW:
+        found = "is not for executor Workflow: checks of what has landed run as Jobs"
+        yield Problem("spec.verification", found, "remove it, or use executor Job")
+    elif spec.git is None:
+        found = "needs a repository that the work lands in"
+        yield Problem("spec.verification", found, "set spec.git, or remove it")
+
+
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     """Whether a project does not fit into one object.
 
@@ -73,7 +101,7 @@ def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     """
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
     size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
-    size += _ROW_BYTES * len(spec.tasks) + outputs
+    size += _ROW_BYTES * len(spec.tasks) + outputs + (_VERIFICATION_BYTES if spec.verification else 0)
     if size > _OBJECT_BYTES:
         found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
         yield Problem("spec", found, "shorten descriptions, or split it into several projects")

@@ -97,7 +97,10 @@ class Creations:
         """The state of an attempt whose object does not exist; None if nothing is known of it."""
         denied = self._denied.get(key)
         if key in self.under_way:
-            attempt = Attempt(key.attempt, Phase.LAUNCHING, running=True, claim=Claim.from_json(self.under_way[key]))
+            claim = Claim.from_json(self.under_way[key])
+            attempt = Attempt(
+                key.attempt, Phase.LAUNCHING, running=True, claim=claim, fallback=claim.fallback if claim else None
+            )
             return attempt._replace(started=denied.at, reason=denied.reason) if denied else attempt
         if key in self._refused:
             reason, at, _ = self._refused[key]

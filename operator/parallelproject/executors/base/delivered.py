@@ -9,7 +9,7 @@ from parallelproject.core.planner.attempt import NO_NOTES, DeliveryNotes
 from parallelproject.core.planner.outputs import Outputs, outputs_of
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, DeliveryError, Outcome
-from parallelproject.model.conditions import is_output, value_of
+from parallelproject.model.output_values import is_output, value_of
 from parallelproject.model.status import Reason
 
 _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}

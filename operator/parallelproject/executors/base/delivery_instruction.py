@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-from parallelproject.agents.attempt_files import USAGE
 from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.git.plumbing.address import parse
@@ -20,8 +19,6 @@ IMAGE = "parallelproject-git"
 """Image of ``pproj-git``, unless the operator is configured with another one."""
 WORKSPACE = "/pproj/workspace"
 """The checkout, in which the task's command runs."""
-USAGE_PATH = f"/pproj/outputs/{USAGE}"
-"""Where a task reports what it has used."""
 PRIVATE, CREDENTIALS = "/pproj/private", "/pproj/credentials"
 """The private git directory and the Secret, for our containers only."""
 BODY_MAX = 8_000
@@ -41,6 +38,7 @@ def instruction(
     number: int,
     agent: Json | None = None,
     outputs: str = "",
+    repair: int = 0,
 ) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 
@@ -53,29 +51,25 @@ def instruction(
         task: The task, as its number in the graph.
         number: Of the attempt.
         agent: The coding agent that makes the attempt: the fields of ``PodAgent``.
-        outputs: The folder of the attempt's outputs, where our container sees it.
+        outputs: The folder of the attempt's outputs, where our container sees it: of its agent, its question, its
+            outputs and what it reports to have used.
+        repair: Number of the repair of what the task has landed; 0: its own work.
     """
     described = graph.tasks[task]
-    fields: Json = {
-        "url": git.url,
-        "branch": landing_branch(git, project),
-        "baseRef": git.base_ref,
-        "run": uid,
+    fields = _checkout(spec, git, project, uid) | {
+        "depth": _depth(spec),
         "task": graph.ids[task],
         "attempt": number,
-        "title": described.title,
+        "title": f"Repair: {described.title or graph.ids[task]}" if repair else described.title,
         "body": described.description[:BODY_MAX],
         "policy": {
             "files": list(graph.files[task]),
             "enforceFiles": spec.conflicts.enforce_files,
             "notLanded": [normalise(path, "spec.git.notLanded") for path in git.not_landed],
         },
-        "depth": 0 if spec.workspace.history is WorkspaceHistory.FULL else 1,
-        "submodules": spec.workspace.submodules,
-        "lfs": spec.workspace.lfs,
-        "workspace": WORKSPACE,
-        "private": PRIVATE,
     }
+    if repair:
+        fields["repair"] = repair
     if git.author:
         fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
     if agent:
@@ -83,9 +77,53 @@ def instruction(
     if outputs:
         fields["outputs"] = outputs
     if spec.budgets:
-        fields["usage"] = USAGE_PATH
+        fields["readsUsage"] = True
+    return _json(fields)
+
+
+def check_instruction(spec: Spec, git: Git, project: str, uid: str, check: Json) -> str:
+    """The instruction of ``pproj-git`` for a run of a check, which needs all of the history.
+
+    Args:
+        spec: The project's spec.
+        git: Its ``git``.
+        project: The project's name.
+        uid: The project's uid.
+        check: The fields of ``PodCheck``.
+    """
+    # No ref has the name of its task: nothing is pushed.
+    return _json(_checkout(spec, git, project, uid) | {"task": "verification", "check": check})
+
+
+def checkout_instruction(spec: Spec, git: Git, project: str, uid: str) -> str:
+    """The instruction of ``pproj-git`` for a checkout of which nothing lands, as hooks have it."""
+    # No ref has the name of its task: nothing is pushed.
+    return _json(_checkout(spec, git, project, uid) | {"depth": _depth(spec), "task": "hook"})
+
+
+def _checkout(spec: Spec, git: Git, project: str, uid: str) -> Json:
+    """What is checked out, how, and where."""
+    fields: Json = {
+        "url": git.url,
+        "branch": landing_branch(git, project),
+        "baseRef": git.base_ref,
+        "run": uid,
+        "submodules": spec.workspace.submodules,
+        "lfs": spec.workspace.lfs,
+        "workspace": WORKSPACE,
+        "private": PRIVATE,
+    }
     if git.credentials_secret_ref:
         fields["credentials"] = CREDENTIALS
+    return fields
+
+
+def _depth(spec: Spec) -> int:
+    """How many commits of the history are fetched; 0: all."""
+    return 0 if spec.workspace.history is WorkspaceHistory.FULL else 1
+
+
+def _json(fields: Json) -> str:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":"))
 
 

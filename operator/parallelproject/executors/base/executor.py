@@ -5,13 +5,17 @@ executor defines which objects those are, how they are built and stopped, and wh
 sends nothing: the controller creates, looks up and changes the objects, the same for all executors.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import HookLaunch
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.verification.probe import Probe
+from parallelproject.core.verification.verifying import CheckLaunch
 from parallelproject.executors.base.owner import Owner
 from parallelproject.kube.client import collection
 from parallelproject.model.spec import Spec
@@ -92,6 +96,15 @@ class Part(Protocol):
         """This view, with fields of an earlier view; None if it was never part of an attempt."""
 
 
+class RepairStart(NamedTuple):
+    """A repair of what a task has landed, as the attempt that makes it is started."""
+
+    number: int
+    """Of the repairs of this task."""
+    feedback: str
+    """What its work breaks."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskStart:
     """An attempt at a task that will be started."""
@@ -114,6 +127,50 @@ class TaskStart:
     """View of the object of the previous attempt, if it was observed."""
     templates: Mapping["TemplateRef", Any] = field(default_factory=dict)
     """What was read of the templates that the spec names."""
+    fallback: str | None = None
+    """The role that runs it in place of the role of the task."""
+    repair: RepairStart | None = None
+    """None: it does its own work."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckStart:
+    """A run of a check of what has landed that will be started."""
+
+    key: WorkKey
+    owner: Owner
+    metadata: Mapping[str, Any]
+    """Labels and annotations of the project."""
+    spec: Spec
+    launch: CheckLaunch
+    """What it runs on."""
+
+    @property
+    def claim(self) -> str:
+        """What it runs on, for processes that find it later."""
+        return CheckClaim(self.launch.revision, self.launch.probe.name if self.launch.probe else "").to_json()
+
+
+class CheckClaim(NamedTuple):
+    """What a run of a check runs on, as text on its object."""
+
+    revision: str
+    probe: str
+    """The name of the probe; empty: all of the work."""
+
+    def to_json(self) -> str:
+        """As text."""
+        return json.dumps(self._asdict(), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self | None:
+        """The claim in a text, which others may have changed; None if it has none."""
+        try:
+            found = json.loads(text)
+            claim = cls(str(found["revision"]), str(found["probe"]))
+            return claim if not claim.probe or Probe.parse(claim.probe) else None
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +187,19 @@ class PublishStart:
     """The states of the tasks."""
     revision: str
     """What is published."""
+
+
+@dataclass(frozen=True, slots=True)
+class HookStart:
+    """A run of a hook that will be started."""
+
+    owner: Owner
+    metadata: Mapping[str, Any]
+    """Labels and annotations of the project."""
+    spec: Spec
+    launch: HookLaunch
+    claim: str
+    """What later processes have to know of it."""
 
 
 V = TypeVar("V", bound=ObjectView)

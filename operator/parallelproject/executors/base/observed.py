@@ -155,8 +155,7 @@ class ObservedAttempts:
             return found
         for attempt in self.of(PUBLISHING):
             key = WorkKey.of_publishing(attempt.number)
-            view, parts = self._views.get(key), list(self._parts.get(key, {}).values())
-            claim = view.claim if view else self._creations.claim(key)
+            parts, claim = list(self._parts.get(key, {}).values()), self.claim(key)
             if attempt.phase is Phase.REFUSED:
                 continue
             has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
@@ -225,6 +224,11 @@ class ObservedAttempts:
         """The attempt's object, if it was observed and is not known to be deleted."""
         return None if key in self._gone else self._views.get(key)
 
+    def claim(self, key: WorkKey) -> str:
+        """The claim of an attempt, as text; empty if it is not known."""
+        view = self._views.get(key)
+        return view.claim if view else self._creations.claim(key)
+
     def parts(self, key: WorkKey) -> list[Part]:
         """The attempt's parts that were observed."""
         return list(self._parts.get(key, {}).values())
@@ -244,15 +248,23 @@ class ObservedAttempts:
             return []
         return [view for key, view in self._views.items() if self._holds.is_held(view) and key not in self._gone]
 
-    def releasable(self, is_recorded: Callable[[Attempt, str], bool]) -> Iterator[WorkKey]:
+    def releasable(
+        self,
+        is_recorded: Callable[[Attempt, str], bool],
+        is_other_recorded: Callable[[WorkKey], bool] = lambda key: True,
+    ) -> Iterator[WorkKey]:
         """Attempts whose object need not be held any longer: their result is recorded, or their object is being deleted
         before its end.
 
         Args:
             is_recorded: Whether the end of an attempt of a task is recorded.
+            is_other_recorded: Whether the end of an attempt at other work is.
         """
         for key, (_, attempt) in self._settled_holds.items():
-            if attempt is None or attempt.phase is Phase.ACTIVE or is_recorded(attempt, key.task):
+            if attempt is None or attempt.phase is Phase.ACTIVE:
+                yield key
+                continue
+            if is_recorded(attempt, key.task) if key.is_task else is_other_recorded(key):
                 yield key
 
     def finished(self, is_recorded: Callable[[Attempt, str], bool]) -> list[FinishedAttempt]:

@@ -6,7 +6,18 @@ Each part is independent, like the optional interfaces of Kueue's job framework.
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
-from parallelproject.executors.base.executor import Change, Json, Part, PublishStart, Resource, TemplateRef
+from parallelproject.core.planner.attempt import Attempt
+from parallelproject.core.verification.check_message import CheckEnd
+from parallelproject.executors.base.executor import (
+    Change,
+    CheckStart,
+    HookStart,
+    Json,
+    Part,
+    PublishStart,
+    Resource,
+    TemplateRef,
+)
 from parallelproject.executors.base.owner import Owner
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.problem import Problem
@@ -75,6 +86,31 @@ class Publishes(Protocol):
 
     def report(self, parts: Sequence[Any]) -> str:
         """The report of an attempt at publishing at its end: JSON, or empty."""
+
+
+@runtime_checkable
+class RunsHooks(Protocol):
+    """Also runs hooks around levels and groups."""
+
+    def hook(self, start: HookStart) -> Json:
+        """The object of a run of a hook."""
+
+
+@runtime_checkable
+class Verifies(Protocol):
+    """Also runs checks of what has landed."""
+
+    def check(self, start: CheckStart) -> Json:
+        """The object of a run of a check."""
+
+    def check_end(self, attempt: Attempt, found: Any, parts: Sequence[Any]) -> CheckEnd | None:
+        """How a run of a check has ended; None: its parts say nothing about it.
+
+        Args:
+            attempt: Its state.
+            found: Its object, if it is or was observed.
+            parts: The parts with its labels.
+        """
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.inputs import parameters_of
 from parallelproject.model import names
-from parallelproject.model.spec import Role
+from parallelproject.model.spec import Role, Spec
 from parallelproject.model.status import TaskState
 
 
@@ -20,6 +20,7 @@ def task_document(
     records: Mapping[str, Record],
     outputs: Mapping[str, Mapping[str, str]] | None = None,
     role: Role | None = None,
+    fallback: str | None = None,
 ) -> dict[str, Any]:
     """The content of ``PPROJ_TASK_FILE``.
 
@@ -31,7 +32,8 @@ def task_document(
         records: By task id; at least those of its dependencies, and of the tasks whose outputs it takes.
         outputs: By task id and name, the outputs of its dependencies, if they are accessible: paths of files on one
             machine, values of Workflows.
-        role: The role that runs it, with its instructions and skills.
+        role: The role with its instructions and skills: see ``described_by``.
+        fallback: The role that runs it in place of the role of the task.
     """
     described = graph.tasks[task]
     dependencies = []
@@ -51,7 +53,7 @@ def task_document(
         "task": described.model_dump(by_alias=True, exclude_defaults=True, mode="json"),
         "attempt": attempt,
         "level": graph.level[task],
-        "role": graph.role[task],
+        "role": fallback or graph.role[task],
         "parameters": {name: value or "" for name, value in parameters_of(graph, task, records).items()},
         "dependencies": dependencies,
         **({"instructions": role.instructions} if role and role.instructions else {}),
@@ -71,10 +73,27 @@ def _state(graph: CompiledGraph, task: int, parent: int, record: Record) -> str:
     return TaskState.SKIPPED.value if is_passed else record.state.value
 
 
+def described_by(spec: Spec, role: str | None, fallback: str | None) -> Role | None:
+    """The role whose instructions and skills an attempt gets. A fallback without any does the work of the task's role.
+
+    Args:
+        spec: The spec.
+        role: The role of the task.
+        fallback: The role that runs it in place of that.
+    """
+    acting = spec.role(fallback) if fallback else None
+    return acting if acting and (acting.instructions or acting.skills) else spec.role(role)
+
+
 def environment(
-    project: str, graph: CompiledGraph, task: int, attempt: int, records: Mapping[str, Record]
+    project: str,
+    graph: CompiledGraph,
+    task: int,
+    attempt: int,
+    records: Mapping[str, Record],
+    fallback: str | None = None,
 ) -> dict[str, str]:
-    """The variables of an attempt, without those for paths; ``records`` as of ``task_document``."""
+    """The variables of an attempt, without those for paths; ``records`` and ``fallback`` as of ``task_document``."""
     values = parameters_of(graph, task, records)
     parameters = {names.parameter_variable(name): value or "" for name, value in values.items()}
     return parameters | {
@@ -82,7 +101,7 @@ def environment(
         names.ENV_TASK_ID: graph.ids[task],
         names.ENV_ATTEMPT: str(attempt),
         names.ENV_LEVEL: str(graph.level[task]),
-        names.ENV_ROLE: graph.role[task] or "",
+        names.ENV_ROLE: fallback or graph.role[task] or "",
         names.ENV_STEP: "",
         names.ENV_ROUND: "1",
     }
@@ -142,6 +161,15 @@ def verification_feedback(check: str, command: Sequence[str], commit: str, other
         lines.append(f"The work: {show}")
     lines += ["The check printed:", "", printed.rstrip("\n")] if printed.strip() else ["The check printed nothing."]
     return "\n".join(lines) + "\n"
+
+
+def end_of(text: str, most: int) -> str:
+    """The last whole lines of a text, of at most so many bytes."""
+    found = text.encode(errors="replace")
+    if len(found) <= most:
+        return text
+    kept = found[-most:]
+    return kept[kept.find(b"\n") + 1 :].decode(errors="replace")
 
 
 def conflict_feedback(number: int, paths: Sequence[str], kept: str) -> str:

@@ -6,7 +6,7 @@ the output after: so an agent needs ``spec.git``.
 
 from parallelproject.agents.invocation import command_of, cost_problem
 from parallelproject.agents.prompt import PromptError, check_syntax
-from parallelproject.executors.job.pod import FEEDBACK_FILE, OUTPUTS, TASK_FILE, TASK_FOLDER, TOOLS, Json
+from parallelproject.executors.job.pod import FEEDBACK_FILE, TASK_FILE, TASK_FOLDER, TOOLS, Json
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, NoChange, Spec
 
@@ -45,7 +45,7 @@ def problems_of(spec: Spec) -> list[Problem]:
 
 
 def call_of(agent: Agent, template: str | None) -> Json:
-    """The fields of ``PodAgent`` for an instruction.
+    """The fields of ``PodAgent`` for an instruction, which has the folder of its outputs itself.
 
     Args:
         agent: The agent.
@@ -53,7 +53,6 @@ def call_of(agent: Agent, template: str | None) -> Json:
     """
     fields: Json = {
         "type": agent.type.value,
-        "outputs": OUTPUTS,
         "taskFile": f"{TASK_FOLDER}/{TASK_FILE}",
         "feedbackFile": f"{TASK_FOLDER}/{FEEDBACK_FILE}",
         "promptFile": PROMPT_PATH,

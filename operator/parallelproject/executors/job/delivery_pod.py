@@ -20,7 +20,6 @@ from parallelproject.executors.job.pod import (
     joined,
     mapping,
 )
-from parallelproject.model.names import ENV_OUTPUTS
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Git, Spec
@@ -46,23 +45,24 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     return found
 
 
-def add_delivery(pod: Json, git: Git, image: str) -> None:
+def add_delivery(
+    pod: Json, git: Git, image: str, file: str = DELIVERY_FILE, steps: tuple[str, str] = ("prepare", "deliver")
+) -> None:
     """Adds the two containers to a pod's spec, and wraps the command of its first one.
 
     Args:
         pod: The spec of a pod that has the volumes of every task; it is changed.
         git: Where the work lands.
         image: The image of ``pproj-git``.
+        file: Name of the file with its instruction.
+        steps: What it is to do in the first and in the second container.
     """
     agent = pod["containers"][0]
     agent["command"] = [f"{TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
     agent["volumeMounts"] = joined([folder(TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
-    if not any(entry.get("name") == "GIT_CONFIG_COUNT" for entry in entries(agent["env"])):
-        # The checkout may belong to another user than the image's: git would refuse to look at it.
-        trust = (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", WORKSPACE))
-        agent["env"] = joined([{"name": f"GIT_CONFIG_{key}", "value": value} for key, value in trust], agent["env"])
+    trust_checkout(agent)
 
-    instruction_file = f"{TASK_FOLDER}/{DELIVERY_FILE}"
+    instruction_file = f"{TASK_FOLDER}/{file}"
     result = ["--result", "/dev/termination-log"]
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE), folder(_STATE)]
     if given := credentials_of(git):
@@ -72,19 +72,26 @@ def add_delivery(pod: Json, git: Git, image: str) -> None:
     prepare = {
         "name": PREPARE,
         **common,
-        "command": ["pproj-git", "prepare", instruction_file, "--state", _STATE, "--tools", TOOLS, *result],
+        "command": ["pproj-git", steps[0], instruction_file, "--state", _STATE, "--tools", TOOLS, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE), folder(TOOLS)],
     }
     git_container = {
         "name": GIT,
         **common,
-        "env": [{"name": ENV_OUTPUTS, "value": OUTPUTS}],
-        "command": ["pproj-git", "deliver", instruction_file, "--state", _STATE, *result],
+        "command": ["pproj-git", steps[1], instruction_file, "--state", _STATE, *result],
         "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True), folder(OUTPUTS, read_only=True)],
     }
     # Before the init containers of the template, which may need the checkout.
     pod["initContainers"] = joined([prepare], pod.get("initContainers"))
     pod["containers"].append(git_container)
+
+
+def trust_checkout(container: Json) -> None:
+    """Lets git look at the checkout, which may belong to another user than the container's: it would refuse."""
+    if not any(entry.get("name") == "GIT_CONFIG_COUNT" for entry in entries(container["env"])):
+        trust = (("COUNT", "1"), ("KEY_0", "safe.directory"), ("VALUE_0", WORKSPACE))
+        added = [{"name": f"GIT_CONFIG_{key}", "value": value} for key, value in trust]
+        container["env"] = joined(added, container["env"])
 
 
 def credentials_of(git: Git) -> tuple[Json, Json] | None:

@@ -4,16 +4,36 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from parallelproject.core.planner.attempt import Attempt
-from parallelproject.executors.base.answers import answers_feedback, answers_to
+from parallelproject.core.verification.check_message import CheckEnd
+from parallelproject.executors.base.answers import BYTES_MAX, answers_feedback, answers_to
 from parallelproject.executors.base.delivered import feedback_of
 from parallelproject.executors.base.delivery_instruction import IMAGE
-from parallelproject.executors.base.executor import Change, Json, PublishStart, Resource, TaskStart
+from parallelproject.executors.base.executor import (
+    Change,
+    CheckStart,
+    HookStart,
+    Json,
+    PublishStart,
+    Resource,
+    TaskStart,
+)
 from parallelproject.executors.base.identity import is_intact, restore_patch
 from parallelproject.executors.base.inherited_metadata import inherited
 from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.job import refusal, task_job
-from parallelproject.executors.job.observation import JobView, PodView, attempt_of, failure_of, view_job, view_pod
+from parallelproject.executors.job.annotation_size import space_for_answers
+from parallelproject.executors.job.check_job import check_manifest
+from parallelproject.executors.job.hook_job import hook_manifest
+from parallelproject.executors.job.observation import (
+    JobView,
+    PodView,
+    attempt_of,
+    check_end,
+    failure_of,
+    view_job,
+    view_pod,
+)
 from parallelproject.executors.job.publish_job import publish_manifest
 from parallelproject.executors.job.single_run import release_patch
 from parallelproject.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
@@ -50,8 +70,9 @@ class JobExecutor:
         """The Job of an attempt at a task."""
         return task_job.job_manifest(
             start.owner, start.spec, start.graph, start.task, start.key.attempt, start.records,
-            git_image=self._git_image, feedback=_feedback(start),
+            git_image=self._git_image, feedback=_feedback(start), fallback=start.fallback,
             inherited=inherited(start.spec.job_metadata, start.metadata),
+            repair=start.repair.number if start.repair else 0,
         )  # fmt: skip
 
     def publishing(self, start: PublishStart) -> Json:
@@ -62,6 +83,23 @@ class JobExecutor:
             start.owner, start.spec, start.spec.git, start.graph, start.plan, start.revision, start.key.attempt,
             self._git_image, inherited(start.spec.job_metadata, start.metadata),
         )  # fmt: skip
+
+    def hook(self, start: HookStart) -> Json:
+        """The Job of a run of a hook."""
+        return hook_manifest(
+            start.owner, start.spec, start.launch, start.claim, git_image=self._git_image,
+            inherited=inherited(start.spec.job_metadata, start.metadata),
+        )  # fmt: skip
+
+    def check(self, start: CheckStart) -> Json:
+        """The Job of a run of a check."""
+        if start.spec.git is None:
+            raise ValueError("nothing is verified without spec.git")
+        return check_manifest(start, start.spec.git, self._git_image)
+
+    def check_end(self, attempt: Attempt, found: JobView | None, parts: Sequence[PodView]) -> CheckEnd | None:
+        """How a run of a check has ended, by the reports of its pod."""
+        return check_end(attempt, found, parts)
 
     def stop(self, known: JobView | None, why: str) -> Change:
         """What ends a Job, and leaves it as evidence of how it ended."""
@@ -130,6 +168,9 @@ class JobExecutor:
 def _feedback(start: TaskStart) -> str:
     """What an attempt reads of those before: how the last one failed, and answers to questions."""
     task, number = start.graph.ids[start.task], start.key.attempt
+    role = start.spec.role(start.fallback or start.graph.role[start.task])
     floor = start.graph.rerun_after.get(start.task, 0)
-    answers = answers_feedback(answers_to(start.spec, task, floor, number))
-    return "\n".join(filter(None, (feedback_of(failure_of(start.earlier), number - 1), answers)))
+    space = min(BYTES_MAX, space_for_answers(start.spec, start.graph.tasks[start.task], role))
+    answers = answers_feedback(answers_to(start.spec, task, floor, number), space)
+    broken = start.repair.feedback if start.repair else ""
+    return "\n".join(filter(None, (broken, feedback_of(failure_of(start.earlier), number - 1), answers)))

@@ -12,10 +12,13 @@ from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.times import epoch
+from parallelproject.core.verification.check_message import CheckEnd, read_end
+from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
 from parallelproject.executors.job import delivery_pod
 from parallelproject.git.plumbing.outcome import AGENT_FAILED
 from parallelproject.model.names import (
+    ANNOTATION_CHECK,
     ANNOTATION_CLAIM,
     ANNOTATION_CONTAINER,
     ANNOTATION_DELIVERY,
@@ -30,6 +33,7 @@ from parallelproject.model.status import Reason
 _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
 """Reasons on a Job for which the operator stopped the attempt as a failure."""
 
+_OVERDUE = "The check was stopped: its activeDeadlineSeconds have passed."
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
 """The kubelet alternates between both while it retries."""
@@ -101,6 +105,8 @@ class PodView(NamedTuple):
     """The report of its container, if it publishes."""
     outputs: Outputs = ()
     """The outputs of its task."""
+    said: tuple[str, str] = ("", "")
+    """The reports of its containers, if it runs a check: of the one that checks out, and of the one that waits."""
     trouble: str | None = None
     """What keeps it from starting."""
     deleting: bool = False
@@ -193,7 +199,10 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         delivered=found,
         message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
         outputs=_outputs(annotations, status, main, found),
-        trouble=_trouble(status, main, waits_for_command=ANNOTATION_DELIVERY in annotations),
+        said=_said_of_check(status) if ANNOTATION_CHECK in annotations else ("", ""),
+        trouble=_trouble(
+            status, main, waits_for_command=ANNOTATION_DELIVERY in annotations or ANNOTATION_CHECK in annotations
+        ),
         deleting="deletionTimestamp" in (pod.get("metadata") or {}),
     )
 
@@ -240,6 +249,11 @@ def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -
     return next((r for r in (Reason.UNSCHEDULABLE, Reason.SCHEDULING_GATED) if r == scheduled.get("reason")), None)
 
 
+def _said_of_check(status: Mapping[str, Any]) -> tuple[str, str]:
+    checked_out = _said({"containerStatuses": status.get("initContainerStatuses")}, delivery_pod.PREPARE)
+    return checked_out, _said(status, delivery_pod.GIT)
+
+
 def _said(status: Mapping[str, Any], main: str) -> str:
     found = [c for c in status.get("containerStatuses") or () if c.get("name") == main]
     ends = [(c.get("state") or {}).get("terminated") or {} for c in found]
@@ -283,6 +297,12 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
         job_is_gone: Whether the Job is known to be deleted. Only then can the attempt be lost: a Job that is only
             not observed may exist.
     """
+    found = _attempt_of(number, job, pods, job_is_gone)
+    claim = Claim.from_json(job.claim) if job else None
+    return found._replace(fallback=claim.fallback) if claim and claim.is_fallback else found
+
+
+def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is_gone: bool) -> Attempt:
     pods = [pod for pod in pods if job is None or pod.job_uid == job.uid]
     if job and job.has_queue and job.outcome != "Complete":
         # Deleted when the queue took back what it had admitted: how such a pod ends says nothing.
@@ -294,6 +314,7 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
     if job and job.ended is not None and started is not None and ended is not None and ended < started:
         ended = job.ended  # a node's clock is behind; the Job's times are the control plane's
     used = sum_of(pod.delivered.usage for pod in pods)  # also of pods that were evicted
+    spent_as = Claim.from_json(job.claim) if job and used else None
     live = any(pod.is_live for pod in pods)
     has_succeeded = any(pod.phase == "Succeeded" for pod in pods)
     # Of a Job that is complete while its pod seems to run, the watch of pods is behind: the outputs are still to come.
@@ -308,19 +329,24 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             commit=landed.commit,
             notes=landed.notes,
             outputs=next((pod.outputs for pod in pods if pod.outputs), ()),
+            claim=spent_as,
             usage=used,
         )
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
     if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
-        if stopped and job.stopped_for not in _FAILED_BY_STOP:
-            return Attempt(number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name, usage=used)
+        asks = failed is not None and failed.delivered.reason is Reason.NEEDS_INPUT  # it has ended by itself
+        if stopped and job.stopped_for not in _FAILED_BY_STOP and not asks:
+            return Attempt(
+                number, Phase.STOPPED, started=started, ended=ended or job.ended, name=name, claim=spent_as, usage=used
+            )
         why, code, until, question = Reason.POD_FAILED, None, None, ""
-        if stopped:
+        if stopped and job.stopped_for in _FAILED_BY_STOP:
             because = _FAILED_BY_STOP[job.stopped_for]
             return Attempt(
-                number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name, usage=used
+                number, Phase.FAILED, False, False, started, ended or job.ended, because, None, name, claim=spent_as,
+                usage=used,
             )  # fmt: skip
-        if job.reason == "DeadlineExceeded":
+        if job.reason == "DeadlineExceeded" and not stopped:
             why = Reason.DEADLINE_EXCEEDED
         elif failed and failed.delivered.reason:
             found = failed.delivered
@@ -330,16 +356,16 @@ def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is
             why, code = Reason.EXIT_CODE, failed.exit_code
         return Attempt(
             number, Phase.FAILED, False, False, started, ended or job.ended, why, code, name, retry_at=until,
-            usage=used, question=question,
+            claim=spent_as, usage=used, question=question,
         )  # fmt: skip
     if job_is_gone and not live:
         if job and job.stopped_for in _FAILED_BY_STOP:
             because = _FAILED_BY_STOP[job.stopped_for]
             return Attempt(
-                number, Phase.FAILED, started=started, ended=ended, reason=because, name=name, usage=used
+                number, Phase.FAILED, False, False, started, ended, because, None, name, claim=spent_as, usage=used
             )  # fmt: skip
         phase = Phase.STOPPED if stopped else Phase.LOST
-        return Attempt(number, phase, started=started, ended=ended, name=name, usage=used)
+        return Attempt(number, phase, started=started, ended=ended, name=name, claim=spent_as, usage=used)
     if job is None:
         return Attempt(number, Phase.ACTIVE, True, reason=_trouble_of(pods))
     # A Job that has failed has ended its pods first: their report will follow. A failed pod releases the slot a second
@@ -370,6 +396,23 @@ def failure_of(pods: Iterable[PodView]) -> Delivered | None:
     is known."""
     reported = (pod.delivered for pod in pods)
     return next((found for found in reported if found.reason is Reason.CONFLICT or found.explanation), None)
+
+
+def check_end(attempt: Attempt, job: JobView | None, pods: Iterable[PodView]) -> CheckEnd | None:
+    """How a run of a check has ended; None: no pod says it.
+
+    A check that its deadline has ended has failed. One that was asked to end for any other reason did not run.
+    """
+    for pod in pods:
+        if pod.is_live or pod.disrupted or (job is not None and pod.job_uid != job.uid):
+            continue
+        found = read_end(*pod.said)
+        if found is None:
+            continue
+        if found.is_stopped and attempt.reason == Reason.DEADLINE_EXCEEDED:
+            return found._replace(outcome=ProbeOutcome.FAILED, printed=f"{found.printed}{_OVERDUE}\n")
+        return found
+    return None
 
 
 def _trouble_of(pods: Iterable[PodView]) -> str | None:

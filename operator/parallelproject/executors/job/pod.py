@@ -3,8 +3,10 @@
 A value of the wrong type in a template is not changed: the API server reports it better.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from parallelproject.model.names import GROUP
 
 Json = dict[str, Any]
 
@@ -30,6 +32,33 @@ def folder(path: str, *, read_only: bool = False) -> Json:
 def joined(ours: Sequence[Json], theirs: object) -> object:
     """Our entries of a list, and after them those of the template."""
     return [*ours] if theirs is None else [*ours, *theirs] if isinstance(theirs, list) else theirs
+
+
+def theirs(found: object) -> Json:
+    """Labels or annotations of a template, without those that identify pods."""
+    return {key: value for key, value in mapping(found).items() if not key.startswith(f"{GROUP}/")}
+
+
+def literal(value: str) -> str:
+    """A word of a command or the value of a variable, escaped for the kubelet, which replaces ``$(NAME)``, and ``$$``
+    by ``$``."""
+    return value.replace("$", "$$")
+
+
+def add_variables(container: Json, ours: Mapping[str, str]) -> None:
+    """Adds our variables to a container, before those of its template and in place of those with the same names."""
+    known = container.get("env")
+    if isinstance(known, list):
+        known = [entry for entry in known if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
+    added = [{"name": name, "value": literal(value)} for name, value in ours.items()]
+    container["env"] = joined(added, known)
+
+
+def harden(pod: Json) -> None:
+    """A pod runs once, and without a token of the API server unless its template names an account."""
+    pod["restartPolicy"] = "Never"
+    if "serviceAccountName" not in pod:
+        pod.setdefault("automountServiceAccountToken", False)
 
 
 def child(parent: Json, key: str) -> Json:

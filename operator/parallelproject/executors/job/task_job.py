@@ -5,22 +5,29 @@ downward-API volume, never formatted into a command or into YAML.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
-from parallelproject.core.report.trace_context import attempt_context
-from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
-from parallelproject.executors.base.delivery_instruction import BODY_MAX, IMAGE, WORKSPACE, deadline_of, instruction
+from parallelproject.executors.base.cluster_checks import (
+    budgets_not_observed,
+    local_only,
+    not_verified,
+    reserved_metadata,
+    too_large,
+    too_many_hooks,
+)
+from parallelproject.executors.base.delivery_instruction import IMAGE, WORKSPACE, deadline_of, instruction
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.base.task_file import environment, task_document
-from parallelproject.executors.job import agent_pod, delivery_pod, publish_job, single_run
+from parallelproject.executors.base.task_file import described_by, environment, task_document
+from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, publish_job, single_run
+from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.pod import (
     FEEDBACK_FILE,
     OUTPUTS,
@@ -29,22 +36,23 @@ from parallelproject.executors.job.pod import (
     TASK_VOLUME,
     WORK_VOLUME,
     Json,
+    add_variables,
     child,
     folder,
+    harden,
     joined,
-    mapping,
+    theirs,
 )
 from parallelproject.executors.job.queue import queue_labels
+from parallelproject.executors.job.role_template import pod_template
 from parallelproject.model import names
-from parallelproject.model.conditions import OUTPUT_MAX
 from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Agent, Spec, Task
+from parallelproject.model.spec import Agent, Spec
+from parallelproject.model.trace_context import attempt_context
 from parallelproject.model.work import WorkKey
 
-_TEXT_BYTES, _TEXT_MARGIN, _DEPENDENCY_BYTES = 262_144, 8_192, 80
-"""Bytes of all annotations of a pod; of their content without texts; of each dependency without its id."""
-_OUTPUT_BYTES, _OUTPUTS_BYTES = 6 * OUTPUT_MAX, 65_536
-"""Maximum bytes of an output in JSON; of all outputs of dependencies in a task file."""
+FEEDBACK_BYTES = 16_384
+"""Maximum bytes of what a task gets about a check that its work breaks."""
 
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
@@ -56,7 +64,8 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    problems += [*local_only(spec), *budgets_not_observed(spec)]
+    problems += [*local_only(spec), *budgets_not_observed(spec), *not_verified(spec)]
+    problems += [*too_many_hooks(spec), *hook_job.problems_of(spec)]
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:
@@ -73,25 +82,15 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
         problems
         or delivery_pod.problems_of(spec, project)
         or publish_job.problems_of(spec)
-        or [*_too_much_to_tell(spec)]
+        or [*too_much(spec)]
         or [*too_large(spec)]
     )  # which reads templates that were checked above
-
-
-def _text_size(spec: Spec, task: Task) -> int:
-    """About how many bytes the annotations of a task's pod need, without the outputs of its dependencies."""
-    texts = [task.title, task.description, task.description[:BODY_MAX] if spec.git else ""]
-    texts += [*(parameter.value for parameter in task.parameters), *task.files, spec.prompt or ""]
-    size = _TEXT_MARGIN + sum(len(json.dumps(text, ensure_ascii=False).encode(errors="replace")) for text in texts)
-    size += sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
-    size += sum(2 * _OUTPUT_BYTES for parameter in task.parameters if parameter.value_from)
-    return size + (sum(len(when.model_dump_json()) for when in task.when) if task.when else 0)
 
 
 def _outputs(spec: Spec, graph: CompiledGraph, task: int, records: Mapping[str, Record]) -> dict[str, dict[str, str]]:
     """By task id, the outputs of a task's dependencies, as far as there is space in the annotations of its pod."""
     found: dict[str, dict[str, str]] = {}
-    left = min(_OUTPUTS_BYTES, (_TEXT_BYTES - _text_size(spec, graph.tasks[task])) // 2)
+    left = space_for_outputs(spec, graph.tasks[task], spec.role(graph.role[task]))
     for parent in graph.parents[task]:
         outputs = outputs_in_status(graph, parent, records.get(graph.ids[parent], NEW))
         if outputs:
@@ -99,17 +98,6 @@ def _outputs(spec: Spec, graph: CompiledGraph, task: int, records: Mapping[str, 
             left -= len(json.dumps(held).encode())
             found[graph.ids[parent]] = held
     return found
-
-
-def _too_much_to_tell(spec: Spec) -> Iterator[Problem]:
-    """Tasks whose task file would not fit into the annotations of a pod."""
-    of_role = max((len(json.dumps([role.instructions, role.skills]).encode()) for role in spec.roles), default=0)
-    for i, task in enumerate(spec.tasks):
-        size = of_role + _text_size(spec, task)
-        if size > _TEXT_BYTES:
-            found = f"its task file needs about {size:,} bytes; the annotations of a pod hold {_TEXT_BYTES:,}"
-            hint = "shorten its texts, or put a task between it and its dependencies"
-            yield Problem(f"spec.tasks[{i}]", found, hint)
 
 
 def job_manifest(
@@ -122,7 +110,9 @@ def job_manifest(
     *,
     git_image: str = IMAGE,
     feedback: str = "",
+    fallback: str | None = None,
     inherited: Inherited = NOTHING_INHERITED,
+    repair: int = 0,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
@@ -135,23 +125,24 @@ def job_manifest(
         records: By task id; at least those of the task's dependencies.
         git_image: The image that lands work, if the spec has ``git``.
         feedback: The feedback of the previous attempt.
+        fallback: The role that runs it in place of the role of the task.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
+        repair: Number of the repair of what the task has landed; 0: its own work.
     """
-    template = _pod_template(spec, graph.role[task])
-    agent = _agent(spec, graph.role[task])
+    role = fallback or graph.role[task]
+    template, agent = pod_template(spec, role), _agent(spec, role)
     key = WorkKey.of_task(graph.ids[task], number)
     level = {names.LABEL_LEVEL: str(graph.level[task])}
     outputs = _outputs(spec, graph, task, records)
-    document = task_document(owner.name, graph, task, number, records, outputs, spec.role(graph.role[task]))
+    described = described_by(spec, graph.role[task], fallback)
+    document = task_document(owner.name, graph, task, number, records, outputs, described, fallback)
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
-    if feedback:
-        files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     if spec.git:
         call = agent_pod.call_of(agent, spec.prompt) if agent else None
-        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS)
+        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
-    metadata["labels"] = {**inherited.labels, **_theirs(metadata.get("labels")), **labels(owner, key), **level}
+    metadata["labels"] = {**inherited.labels, **theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
     container = pod["containers"][0]
     if agent:
@@ -159,16 +150,18 @@ def job_manifest(
     metadata["annotations"] = {
         names.KUBECTL_CONTAINER: container["name"],
         **inherited.annotations,
-        **_theirs(metadata.get("annotations")),
+        **theirs(metadata.get("annotations")),
         # Our annotation as well: people may change that of kubectl, and the operator reads the pod by its own.
         names.ANNOTATION_CONTAINER: container["name"],
         **dict(files.values()),
     }
+    if feedback:
+        feedback = cut_feedback(feedback, names.ANNOTATION_FEEDBACK, metadata["annotations"])
+        metadata["annotations"][names.ANNOTATION_FEEDBACK] = feedback
+        files[FEEDBACK_FILE] = (names.ANNOTATION_FEEDBACK, feedback)
     metadata.pop("name", None)
-    pod["restartPolicy"] = "Never"
-    if "serviceAccountName" not in pod:
-        pod.setdefault("automountServiceAccountToken", False)
-    ours = environment(owner.name, graph, task, number, records) | {
+    harden(pod)
+    ours = environment(owner.name, graph, task, number, records, fallback) | {
         names.ENV_RUN: owner.uid,
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,
@@ -179,10 +172,7 @@ def job_manifest(
         ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{FEEDBACK_FILE}"
     if agent:
         ours[names.ENV_PROMPT_FILE] = agent_pod.PROMPT_PATH
-    theirs = container.get("env")
-    if isinstance(theirs, list):
-        theirs = [entry for entry in theirs if not (isinstance(entry, dict) and str(entry.get("name")) in ours)]
-    container["env"] = joined([{"name": name, "value": _literal(value)} for name, value in ours.items()], theirs)
+    add_variables(container, ours)
     container.setdefault("workingDir", WORKSPACE)
     read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}
     container["volumeMounts"] = joined([read_only, folder(WORKSPACE), folder(OUTPUTS)], container.get("volumeMounts"))
@@ -197,7 +187,7 @@ def job_manifest(
         delivery_pod.add_delivery(pod, spec.git, git_image)
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
-    claim, queue = claim_of(graph, task).to_json(), queue_labels(spec, graph.queue[task])
+    claim, queue = claim_of(graph, task, fallback).to_json(), queue_labels(spec, graph.queue[task])
     return single_run.manifest(
         owner, key, claim, template, deadline, level | queue, inherited, held_by, suspend=bool(queue)
     )
@@ -213,23 +203,6 @@ def stop_patch(why: str) -> Json:
     return {"metadata": {"annotations": {names.ANNOTATION_STOP: why}}, "spec": ended}
 
 
-def _pod_template(spec: Spec, role: str | None) -> Json:
-    found = spec.role(role)
-    if found is not None and found.pod_template is not None:
-        return found.pod_template.model_dump(by_alias=True, exclude_unset=True, mode="json")
-    raise LookupError(f"role {role!r} has no podTemplate")  # check_for_cluster refuses such a spec
-
-
 def _agent(spec: Spec, role: str | None) -> Agent | None:
     found = spec.role(role)
     return found.agent if found else None
-
-
-def _theirs(found: object) -> Json:
-    """Labels or annotations of a template, without those that identify pods."""
-    return {key: value for key, value in mapping(found).items() if not key.startswith(f"{names.GROUP}/")}
-
-
-def _literal(value: str) -> str:
-    """The value of a variable, escaped for the kubelet, which replaces ``$(NAME)``, and ``$$`` by ``$``."""
-    return value.replace("$", "$$")

@@ -3,13 +3,19 @@
 from collections.abc import Iterator, Mapping
 
 from parallelproject.core.planner.outputs import PROJECT_BYTES
-from parallelproject.executors.base.cluster_checks import budgets_not_observed, local_only, reserved_metadata, too_large
+from parallelproject.executors.base.cluster_checks import (
+    budgets_not_observed,
+    local_only,
+    not_verified,
+    reserved_metadata,
+    too_large,
+)
 from parallelproject.executors.base.delivery_instruction import git_problems
 from parallelproject.executors.base.executor import TemplateRef
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.workflow.arguments import DELIVERY, Declared, declared, lacking
 from parallelproject.executors.workflow.manifest import inline_spec, template_of
-from parallelproject.model.conditions import OUTPUT_MAX
+from parallelproject.model.output_values import OUTPUT_MAX
 from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Role, Spec, Task
 
@@ -23,8 +29,21 @@ _NOT_INLINE = {
 def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that are known without reading templates."""
     found = [*reserved_metadata(spec), *_agents(spec), *local_only(spec), *budgets_not_observed(spec), *_roles(spec)]
-    found += [*_queues(spec), *git_problems(spec, project), *_publishing(spec), *_inline_arguments(spec)]
+    found += [
+        *not_verified(spec),
+        *_hooks(spec),
+        *_queues(spec),
+        *git_problems(spec, project),
+        *_publishing(spec),
+        *_inline_arguments(spec),
+    ]
     return found or [*too_large(spec, min(PROJECT_BYTES, OUTPUT_MAX * len(spec.tasks)))]
+
+
+def _hooks(spec: Spec) -> Iterator[Problem]:
+    """A hook is the command of a pod, which a WorkflowTemplate does not say."""
+    if spec.hooks is not None:
+        yield Problem("spec.hooks", "are not for executor Workflow", "remove it, or use executor Job")
 
 
 def _agents(spec: Spec) -> Iterator[Problem]:
@@ -36,6 +55,13 @@ def _agents(spec: Spec) -> Iterator[Problem]:
             found = f"{role.agent.type}: executor Workflow runs no agents by name"
             hint = "remove it and run the agent in the template, or use executor Job"
             yield Problem(f"spec.roles[{i}].agent", found, hint)
+        if role.fallbacks:
+            found = "are not for executor Workflow: nothing there reports the limit of a provider"
+            yield Problem(f"spec.roles[{i}].fallbacks", found, "remove it, or use executor Job")
+    for i, limit in enumerate(spec.limits):
+        if limit.adaptive is not None:
+            found = "is not for executor Workflow: nothing there reports the limit of a provider"
+            yield Problem(f"spec.limits[{i}].adaptive", found, "remove it, or use executor Job")
 
 
 def template_problems(spec: Spec, templates: Mapping[TemplateRef, Declared]) -> list[Problem]:

@@ -87,8 +87,9 @@ class AgentVerdict:
             self.reason, self.exit_code = REASONS[found.outcome], 1
 
     def note_stop(self) -> None:
-        """Notes that the pod was being stopped: what an agent says when it is cut off is not how it failed."""
-        if self.reason:
+        """Notes that the pod was being stopped: what an agent says when it is cut off is not how it failed. A question
+        is valid: it counts only after a clean end."""
+        if self.reason and self._outcome is not AgentOutcome.NEEDS_INPUT:
             self._outcome, self._message = AgentOutcome.AGENT_ERROR, "it was stopped before its end"
             self.reason, self.exit_code = REASONS[self._outcome], self._own_code or 1
 

@@ -7,9 +7,7 @@ from typing import Any, Protocol, Self
 from parallelproject.agents.attempt_files import question_in
 from parallelproject.agents.record import one_line
 from parallelproject.git.container.short_text import QUESTION_BYTES, short
-
-_CODES = (0, 75)
-"""Exit codes with which a command may ask; 75 is "later" of sysexits.h."""
+from parallelproject.model.names import ASKING_CODES
 
 
 class EndVerdict(Protocol):
@@ -52,14 +50,14 @@ class CommandVerdict:
             outputs: The folder of its outputs; None: it is not known.
             exit_code: Of the command.
         """
-        question = question_in(outputs) if outputs and exit_code in _CODES else None
+        question = question_in(outputs) if outputs and exit_code in ASKING_CODES else None
         return None if question is None else cls(question, exit_code)
 
     def note_no_change(self) -> None:
         """Says nothing: what asks does not land."""
 
     def note_stop(self) -> None:
-        """The question stands: the command had ended by itself."""
+        """Changes nothing: the command has ended by itself."""
 
     def result(self) -> Mapping[str, Any]:
         """As that of an agent's verdict."""

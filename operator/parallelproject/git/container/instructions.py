@@ -86,6 +86,11 @@ def answer(
         if len(line) <= left:
             text += line
             left -= len(line)
+    answer_text(text, file)
+
+
+def answer_text(text: str, file: Path | None) -> None:
+    """Writes a report into a file, or to standard output."""
     if file:
         file.write_text(text)
     else:

@@ -1,13 +1,16 @@
-"""The command that containers run: ``pproj-git prepare|deliver|land|salvage [FILE]``.
+"""The command that containers run: ``pproj-git STEP [FILE]``.
 
+The steps are ``prepare``, ``deliver``, ``land``, ``salvage``, ``checkout``, ``prepare-check`` and ``report-check``.
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
 those of ``outcome``; an error in the program itself is 25, since the work is unchanged. ``deliver`` is ``land`` for
 the container next to a task's: it waits for the command to end, and keeps the work of a command that failed.
+``checkout`` is for a container of which nothing lands. ``prepare-check`` and ``report-check`` are the two steps of a
+check of what has landed, see ``checking``.
 """
 
 import argparse
-import os
+import json
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -17,16 +20,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from parallelproject.agents.attempt_files import usage_of
+from parallelproject.core.planner.agent_usage import report_trouble
+from parallelproject.core.verification.check_message import said_in
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.asking import CommandVerdict, EndVerdict
+from parallelproject.git.container.checking import PodCheck, check_out_pod, report_check
 from parallelproject.git.container.sidecar import Failed, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
+from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, TransientError
-from parallelproject.git.workspace.prepare import Prepared, prepare
-from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.git.workspace.prepare import Prepared, check_out_tip, prepare
+from parallelproject.model.names import USAGE
 from parallelproject.model.problem import listed
 from parallelproject.output_folder import read_outputs
 
@@ -40,7 +47,8 @@ _LEFT_OUT = {
 _UNITS_MAX = 8
 """Maximum number of units of a report: it shares the bytes of the result."""
 _IGNORED_SHOWN = 5
-_STEPS = ("prepare", "deliver", "land", "salvage")
+_STEPS = ("prepare", "deliver", "land", "salvage", "checkout", "prepare-check", "report-check")
+_OF_CHECKS = ("prepare-check", "report-check")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -57,19 +65,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = "in a pod: the wrapper is not the first process of its container, as in a Workflow of Argo"
     parser.add_argument("--not-init", action="store_true", help=text)
     asked = parser.parse_args(arguments)
-    if asked.step == "deliver" and not asked.state:
-        parser.error("deliver needs --state")
-    if asked.step == "prepare" and bool(asked.state) != bool(asked.tools):
+    if asked.step in ("deliver", *_OF_CHECKS) and not asked.state:
+        parser.error(f"{asked.step} needs --state")
+    if asked.step in ("prepare", "prepare-check") and bool(asked.state) != bool(asked.tools):
         parser.error("--state and --tools go together")
     if asked.step in ("land", "salvage"):
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if asked.step in _OF_CHECKS:
+        return _check(asked)
     verdicts: list[EndVerdict] = []
-    usage: Path | None = None
+    folder: Path | None = None
+    reads_usage = False
     outputs: dict[str, str] = {}
     try:
         instruction = read(instructions.asked(asked.file, VARIABLE))
-        usage = instruction.usage
+        folder, reads_usage = instruction.outputs, instruction.reads_usage
         ended = _step(
             asked,
             instruction.delivery,
@@ -84,13 +95,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             # If the end of a command is not known, the result must not look as if its work had landed.
             code = TransientError.exit_code
         if isinstance(ended, Landed) and asked.step == "deliver":
-            outputs = _outputs()
+            outputs = _outputs(folder)
         result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
         code, result = instructions.of_error(error)
-    if usage and asked.step == "deliver" and (reported := usage_of(usage)):
+    if folder and reads_usage and asked.step == "deliver" and (reported := _usage(folder)):
         result["usage"] = dict(sorted(reported.items())[:_UNITS_MAX])
     if verdicts:
         result["agent"] = instructions.shown(verdicts[-1].result())
@@ -101,19 +112,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
-def _outputs() -> dict[str, str]:
+def _check(asked: argparse.Namespace) -> int:
+    """One step of a check; its report is a text of its own form, unless it fails."""
+    code = 0
+    try:
+        content = instructions.parse(instructions.asked(asked.file, VARIABLE))
+        check = instructions.as_type(PodCheck, content.pop("check", {}))
+        instruction = read(json.dumps(content))
+        state = SidecarFolder(asked.state)
+        if asked.step == "prepare-check":
+            place = instruction.place
+            message = check_out_pod(instruction.delivery, place, check, state, asked.tools, asked.wrapper)
+        else:
+            answer = partial(instructions.answer_text, file=asked.result)
+            message = report_check(instruction.place, state, check.message_max, answer)
+    except sidecar.StoppedError:
+        return sidecar.STOPPED
+    except Exception as error:
+        code, result = instructions.of_error(error.as_outcome() if isinstance(error, GitFailedError) else error)
+        message = instructions.encode(result)
+    _say(said_in(message))
+    instructions.answer_text(message, asked.result)
+    return code
+
+
+def _outputs(folder: Path | None) -> dict[str, str]:
     """The outputs of the task that may be used as values. What is none costs nothing, and is named in the log."""
-    folder = os.environ.get(ENV_OUTPUTS)
-    if not folder:
+    if folder is None:
         return {}
     try:
-        found = read_outputs(folder)
+        found = read_outputs(str(folder))
     except OSError as error:
         _say(f"the outputs cannot be read: {error.strerror}")
         return {}
     if found.ignored:
         _say(f"not used as outputs: {listed(found.ignored, _IGNORED_SHOWN)}")
     return found.values
+
+
+def _usage(outputs: Path) -> Mapping[str, str]:
+    """What the task reports to have used. What does not count is named in the log."""
+    found = usage_of(outputs / USAGE)
+    _say(report_trouble(found.unusable, found.amounts, found.ignored))
+    return found.amounts
 
 
 def _judge(
@@ -155,6 +196,8 @@ def _step(
             return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper, agent)
         case "prepare":
             return prepare(delivery, place)
+        case "checkout":
+            return check_out_tip(delivery, place)
         case "land":
             return land(delivery, place)
         case _:
@@ -170,8 +213,8 @@ class PodInstruction(NamedTuple):
     """The coding agent that makes the attempt; None: a command."""
     outputs: Path | None
     """The folder of its outputs, if that is known."""
-    usage: Path | None
-    """The file in which the task reports what it has used, if that is to be read."""
+    reads_usage: bool
+    """Whether what the task reports to have used is read."""
 
 
 def read(text: str) -> PodInstruction:
@@ -183,17 +226,17 @@ def read(text: str) -> PodInstruction:
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
     agent, outputs = content.pop("agent", None), content.pop("outputs", None)
-    usage = content.pop("usage", None)
+    reads_usage = content.pop("reads_usage", None) is True
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
-    called = instructions.as_type(PodAgent, agent) if agent else None
+    called = instructions.as_type(PodAgent, {**agent, "outputs": outputs}) if agent else None
     return PodInstruction(
         delivery,
         instructions.as_type(Place, place),
         called,
         Path(outputs) if outputs else None,
-        Path(usage) if isinstance(usage, str) else None,
+        reads_usage,
     )
 
 

@@ -154,6 +154,18 @@ def prepare_pod(
     Raises:
         DeliveryError: with what it means for the task.
     """
+    equip(place, state, tools, wrapper)
+    prepared = prepare(delivery, place)
+    if prepared.outcome is not Outcome.PREPARED:
+        state.skip()
+    elif agent:
+        state.keep_output()
+        agent.write_prompt()
+    return prepared
+
+
+def equip(place: Place, state: SidecarFolder, tools: Path, wrapper: Path) -> None:
+    """Makes what a container needs to run its command, and to show its end; arguments as of ``prepare_pod``."""
     os.umask(0)  # the task's container may run as another user
     tools.mkdir(exist_ok=True)
     shutil.copyfile(wrapper, tools / WRAPPER.name)
@@ -163,13 +175,25 @@ def prepare_pod(
     token = secrets.token_hex()
     (place.private / _TOKEN).write_text(token)
     state.give_token(token)
-    prepared = prepare(delivery, place)
-    if prepared.outcome is not Outcome.PREPARED:
-        state.skip()
-    elif agent:
-        state.keep_output()
-        agent.write_prompt()
-    return prepared
+
+
+def wait_for_end(place: Place, state: SidecarFolder, is_stopping: Callable[[], bool]) -> tuple[int | None, str]:
+    """Waits for the start and the end of the command; returns what ``SidecarFolder.wait_end`` does.
+
+    Args:
+        place: What ``equip`` was called with.
+        state: The folder that the containers share.
+        is_stopping: Whether SIGTERM came.
+
+    Raises:
+        StoppedError: SIGTERM came before the command had started.
+        ReplacedError: the end is not known.
+    """
+    while not state.has_started():
+        if is_stopping():
+            raise StoppedError
+        time.sleep(_POLL)
+    return state.wait_end(int((place.private / _LOCK).read_text()))
 
 
 def deliver(
@@ -204,12 +228,8 @@ def deliver(
     signal.signal(signal.SIGTERM, stop)
     if prepared_base(place) is None:
         return land(delivery, place)
-    while not state.has_started():
-        if stopping:
-            raise StoppedError
-        time.sleep(_POLL)
     try:
-        code, token = state.wait_end(int((place.private / _LOCK).read_text()))
+        code, token = wait_for_end(place, state, lambda: stopping)
     except ReplacedError:
         # It may still run: nothing of it is read.
         lost = "the task removed its lock, so its end cannot be detected; nothing of its work is kept"

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,7 +163,10 @@ class GitCommand:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
-                process.communicate()
+                process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                with suppress(OSError):  # not read to their end: a process in the background may hold them open
+                    pipe.close()  # type: ignore[union-attr]
         if process.returncode not in codes:
             raise GitFailedError(command, process.returncode, clean(output or out, secrets))
         return subprocess.CompletedProcess([command], process.returncode, out, clean(output, secrets).encode())

@@ -3,14 +3,16 @@
 The task's work is what it changes after that, so files of the branch are put back as they were.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from pathlib import PurePosixPath
 
 from parallelproject.core.graph.file_overlap import fits
 from parallelproject.git.plumbing.command import lines, split
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.store import GitStore, opened
+from parallelproject.git.workspace import lfs
 
 
 def committed(delivery: Delivery, place: Place, patterns: Sequence[str]) -> list[tuple[str, str]]:
@@ -41,7 +43,9 @@ def untracked(delivery: Delivery, place: Place) -> list[str]:
         plain = split(_run(store, "ls-files", *options, config=config))
         ignored = sorted(split(_run(store, "ls-files", *options, "--ignored", "--directory", config=config)))
     # git also lists the folders on the way to an ignored file, if they have no other ones.
-    outermost = [path for path, after in pairwise([*ignored, ""]) if not (path.endswith("/") and after.startswith(path))]
+    outermost = [
+        path for path, after in pairwise([*ignored, ""]) if not (path.endswith("/") and after.startswith(path))
+    ]
     return sorted(path.rstrip("/") for path in (*plain, *outermost))
 
 
@@ -52,11 +56,20 @@ def put_back(delivery: Delivery, place: Place) -> list[str]:
         DeliveryError: one of them cannot be written.
     """
     with opened(delivery, place) as store:
-        _run(store, "update-index", "-q", "--refresh", codes=(0, 1))  # what was only touched has not changed
-        changed = split(_run(store, "diff-files", "-z", "--name-only", "--ignore-submodules=all"))
-        if changed:
-            _run(store, "checkout-index", "--index", "--force", "--quiet", "-z", "--stdin", stdin=lines(changed))
-        return changed
+        # First: they say how the others are converted.
+        attributes = _put_back(store, lambda path: PurePosixPath(path).name == ".gitattributes")
+        return sorted({*attributes, *_put_back(store, lambda _: True)})
+
+
+def _put_back(store: GitStore, is_asked: Callable[[str], bool]) -> list[str]:
+    config = lfs.settings(store.git) if store.delivery.lfs else ()
+    _run(store, "update-index", "-q", "--refresh", codes=(0, 1), config=config)  # what was only touched has not changed
+    listed = split(_run(store, "diff-files", "-z", "--name-only", "--ignore-submodules=all", config=config))
+    changed = [path for path in listed if is_asked(path)]
+    if changed:
+        options = ("--index", "--force", "--quiet", "-z", "--stdin")
+        _run(store, "checkout-index", *options, stdin=lines(changed), config=config)
+    return changed
 
 
 def _run(

@@ -73,6 +73,38 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
             raise error.as_outcome() from error
 
 
+def check_out_tip(delivery: Delivery, place: Place) -> Prepared:
+    """Checks the tip of the branch out into an empty workspace, or its base where there is no branch yet. It pushes
+    nothing.
+
+    Raises:
+        DeliveryError: with the outcome.
+    """
+    with opened(delivery, place) as store:
+        try:
+            tip = prepared_base(place)
+            if tip is None:
+                tip = _tip(store) or _base(store)
+                if delivery.depth == 0:
+                    _fetch_names(store)
+                check_out(store, tip)
+            return Prepared(Outcome.PREPARED, tip, notes=_notes(store, tip))
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+
+
+def _tip(store: GitStore) -> str | None:
+    """The commit of the branch; None if it does not exist."""
+    seen = "refs/seen/branch"
+    try:
+        patiently(partial(store.fetch, [f"+{store.delivery.branch_ref}:{seen}"], store.delivery.depth))
+    except GitFailedError as error:
+        if error.cause is not Cause.MISSING_REF:
+            raise
+        return None
+    return store.commit_of(seen)
+
+
 def prepared_base(place: Place) -> str | None:
     """The commit of the workspace; None: it does not exist yet."""
     try:

@@ -47,7 +47,7 @@ class AgentEnds:
         self._directory = directory
         self._are_judged_before = are_judged_before
         self._spent: dict[str, dict[int, Spending]] = {}
-        self._unwritten: dict[WorkKey, Mapping[str, Any]] = {}  # records that found no room
+        self._unwritten: dict[WorkKey, Mapping[str, Any]] = {}  # records that could not be written
 
     def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by the output of its agent rather than by its exit code alone."""

@@ -39,7 +39,7 @@ def ending(call: AgentCall, outputs: str, exit_code: int, now: float, changed: b
 
 
 def document(record: AgentRecord, end: tuple[str, int]) -> dict[str, Any]:
-    """A record as it is written down, with the reason and the exit code of its attempt."""
+    """A record as it is stored, with the reason and the exit code of its attempt."""
     return record.as_json() | {"reason": end[0], "exitCode": end[1]}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, Record
+from parallelproject.core.planner.attempt import Record
 from parallelproject.executors.base.task_file import check_feedback, conflict_feedback, gate_feedback
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
@@ -22,11 +22,12 @@ from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.local.delivery.target import LandingTarget, extras
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
+from parallelproject.local.state.store import FAILED, STOPPED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.supervisor.own_program import boot, command_line
-from parallelproject.local.workspace.setup_failure import last_failure
-from parallelproject.model.problem import Problem, ProblemsError, listed, quoted
+from parallelproject.local.workspace.setup_failure import in_words, last_failure
+from parallelproject.model.names import EX_TEMPFAIL
+from parallelproject.model.problem import Problem, ProblemsError, listed
 from parallelproject.model.spec import Sandbox, Spec, WorkspaceHistory
 from parallelproject.model.status import Reason, TaskState
 from parallelproject.model.trackers import TRACKERS
@@ -91,6 +92,7 @@ class Deliveries:
         self._is_hidden = spec.workspace.sandbox is not Sandbox.NONE
         self._workspace = _extras(target, spec, directory)
         self._setup_failure = last_failure(directory.path / FOLDER)
+        """The last one that an attempt has reported, or would have reported: it has ended."""
 
     @property
     def common(self) -> dict[str, Any]:
@@ -100,7 +102,13 @@ class Deliveries:
     @property
     def workspace_settings(self) -> dict[str, Any]:
         """What workspaces have beyond the files of the branch, for ``program.instruction``."""
-        return self._workspace | {"known_failure": self._setup_failure}
+        known = self._setup_failure
+        return self._workspace | {"known_failure": known.id if known else None, "reports_failure": True}
+
+    @property
+    def given(self) -> list[str]:
+        """Paths of the user's checkout that are copied or linked into workspaces."""
+        return [*self._workspace.get("copied", ()), *self._workspace.get("linked", ())]
 
     @property
     def out_of_sight(self) -> list[Path]:
@@ -181,6 +189,8 @@ class Deliveries:
 
     def reported(self, row: AttemptRow) -> AttemptRow:
         """How an attempt ended, by its own account rather than by how its process did."""
+        if row.ended is not None:
+            self._note_setup(row)
         result = self.result(row.key.task, row.key.attempt)
         if result is None or row.ended is None:
             return row
@@ -190,11 +200,18 @@ class Deliveries:
             rejected = result.outcome == REJECTED
             code = result.exit_code if rejected else 0
             return row._replace(phase=result.outcome, reason=result.reason if rejected else None, exit_code=code)
-        if result.reason == Reason.SETUP_FAILED and result.exit_code != EX_TEMPFAIL:
-            self._setup_failure = last_failure(self._directory.path / FOLDER)
         if result.is_delivery:
             return row._replace(phase=FAILED, reason=result.outcome, exit_code=None)
+        if row.phase == STOPPED and result.reason == Reason.NEEDS_INPUT:  # its command has ended by itself
+            return row._replace(phase=FAILED, reason=result.reason, exit_code=result.exit_code)
         return row._replace(reason=result.reason) if row.phase == FAILED else row
+
+    def _note_setup(self, row: AttemptRow) -> None:
+        """Once the attempt has ended that noted a failure of setup, no other relies on its report, however it ended."""
+        if self._workspace.get("setup"):
+            noted = last_failure(self._directory.path / FOLDER)
+            if noted and noted.attempt == in_words(row.key.task, row.key.attempt):
+                self._setup_failure = noted
 
     @staticmethod
     def is_reported_by_another(row: AttemptRow) -> bool:
@@ -316,17 +333,9 @@ def _extras(target: LandingTarget, spec: Spec, directory: StateDirectory) -> dic
     """What workspaces have beyond the files of the branch, for ``program.instruction``.
 
     Raises:
-        ProblemsError: a pattern leaves the checkout.
         RunError: the checkout cannot be read.
     """
     wanted, repository = spec.workspace, target.repository
-    for field, patterns in (("copy", wanted.copy_files), ("link", wanted.link)):
-        for i, pattern in enumerate(patterns):
-            if ".." in pattern.split("/"):
-                found, hint = f"{quoted(pattern)} leaves the checkout", "name files in it, as in .gitignore"
-                raise ProblemsError([Problem(f"spec.workspace.{field}[{i}]", found, hint)])
-    if wanted.cache_key and not wanted.setup:
-        raise ProblemsError([Problem("spec.workspace.cacheKey", "is set, and setup is not", "remove it, or set setup")])
     setup = {"setup": wanted.setup, "cache_key": wanted.cache_key}
     checkout = repository.checkout
     if checkout is None:

@@ -1,7 +1,7 @@
 """What a user should know of the repository before the first task runs: what its workspaces do not have."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from parallelproject.git.plumbing.changes import GITLINK
@@ -14,7 +14,13 @@ _FILTER = re.compile(rb"^[ \t]*(\S+)[ \t](?:.*[ \t])?filter=(\S+)", re.MULTILINE
 
 
 def notes(
-    repository: Repository, base: str, source: Path | None = None, *, submodules: bool, lfs: bool
+    repository: Repository,
+    base: str,
+    source: Path | None = None,
+    given: Sequence[str] = (),
+    *,
+    submodules: bool,
+    lfs: bool,
 ) -> Iterator[str]:
     """Yields a line for each, with the fix.
 
@@ -22,14 +28,15 @@ def notes(
         repository: The caller's.
         base: The commit that the work starts from.
         source: The file of the tasks, which no task needs.
+        given: Paths of the checkout that tasks get, although they are not committed.
         submodules: Whether workspaces have the submodules.
         lfs: Whether workspaces have the content of git-lfs.
     """
     if repository.folder != repository.top and repository.top in repository.folder.parents:
         yield f"--repo names a folder of {repository.top}: tasks have all of it, and start at its top"
-    own = set(repository.paths_of(source))
+    own = {*repository.paths_of(source), *given}
     paths = (
-        [path for path in repository.uncommitted() if path not in own and not _is_config(path)]
+        [path for path in repository.uncommitted() if own.isdisjoint(_above(path)) and not _is_config(path)]
         if not repository.is_bare
         else []
     )
@@ -64,6 +71,12 @@ def notes(
                 f"{shown} are pointers of git-lfs in workspaces, and changes of them are kept, not landed "
                 "(spec.workspace.lfs: true has git-lfs fill them)"
             )
+
+
+def _above(path: str) -> Iterator[str]:
+    """A path and the folders that it is in."""
+    parts = path.rstrip("/").split("/")
+    return ("/".join(parts[:count]) for count in range(1, len(parts) + 1))
 
 
 def _is_config(path: str) -> bool:

@@ -9,10 +9,9 @@ from pathlib import Path
 from parallelproject.git.plumbing.delivery import Place
 from parallelproject.local.delivery.result import REJECTED, DeliveryResult
 from parallelproject.local.delivery.step_order import StepOrder
+from parallelproject.model.names import REJECTED as REJECTED_OUTPUT
 from parallelproject.plain_file import open_plain
 
-REJECTED_FILE = "rejected.md"
-"""The file among the outputs of a gate that says that the work is rejected, and why."""
 GATE_FAILED = "GateFailed"
 """A reason, as in ``model.status``, which would be slow to load."""
 _MARKER = "gate"
@@ -52,10 +51,10 @@ def rejection(
     code = failed.exit_code if failed else 0
     if failed is not None and (failed.reason != "ExitCode" or code in _NO_VERDICTS or code >= _SIGNALS):
         return None
-    text = _text(outputs / REJECTED_FILE)
+    text = _text(outputs / REJECTED_OUTPUT)
     if text is None and (by_agent or not code):
         return None
-    how = f"with exit code {code}" if code else f"in {REJECTED_FILE}"
+    how = f"with exit code {code}" if code else f"in {REJECTED_OUTPUT}"
     message = f"{step.name} rejected the work {how}"
     return DeliveryResult(REJECTED, GATE_FAILED, message, code or 1, printed=printed if text is None else text)
 

@@ -36,10 +36,10 @@ from parallelproject.local.delivery.ready_workspace import OVERDUE, ReadyWorkspa
 from parallelproject.local.delivery.result import FAILED, HELD, PASSED, REJECTED, DeliveryResult
 from parallelproject.local.delivery.setup import was_setting_up
 from parallelproject.local.delivery.step_order import StepOrder
-from parallelproject.local.state.questions import ASKING_CODES, take_question
+from parallelproject.local.state.questions import take_question
 from parallelproject.local.workspace.added_files import added
 from parallelproject.local.workspace.copied_secrets import secret_values
-from parallelproject.model.names import ENV_OUTPUTS
+from parallelproject.model.names import ASKING_CODES, ENV_OUTPUTS, RESERVED_OUTPUTS
 from parallelproject.model.problem import listed
 
 STOPPED = 143
@@ -233,10 +233,13 @@ class LandingAttempt:
         return DeliveryResult(FAILED, reason, exit_code=code) if code else None
 
     def _asked(self, failed: DeliveryResult | None) -> DeliveryResult | None:
-        """How an attempt failed, also with a question to a person: then its work is kept and does not land."""
+        """How an attempt failed, also with a question to a person: then its work is kept and does not land.
+
+        That is so also if it is being stopped: its command has ended by itself.
+        """
         code = failed.exit_code if failed else 0
         is_later = failed is not None and failed.reason == "ExitCode" and code in ASKING_CODES
-        if self._runner.is_stopping or not (failed is None or is_later or failed.reason == _NEEDS_INPUT):
+        if not (failed is None or is_later or failed.reason == _NEEDS_INPUT):
             return failed
         outputs = Path(self._environment[ENV_OUTPUTS])
         question = take_question(self._state, self._delivery.task, self._number, outputs)
@@ -267,14 +270,19 @@ class LandingAttempt:
     def _without_added(self, delivery: Delivery, place: Place) -> Delivery:
         """A delivery that lands nothing of what we have put into the workspace, nor secret values of it."""
         asked = self._settings["workspace"]
-        files = [Path(asked["checkout"], path) for path in asked["copied"]] if asked.get("checkout") else []
+        names = [*asked["copied"], *asked["linked"]] if asked.get("checkout") else []
+        secrets = secret_values(Path(asked["checkout"], name) for name in names)
         policy = replace(delivery.policy, added=added(place.private))
-        return replace(delivery, policy=policy, known_secrets=secret_values(files))
+        return replace(delivery, policy=policy, known_secrets=secrets)
 
     def _make_outputs(self) -> None:
-        """Empty, as a new pod finds them."""
+        """Empty, as a new pod finds them; for a repair with the outputs of the work that it repairs."""
         folder = Path(self._environment[ENV_OUTPUTS])
-        _remove(folder)
+        if self._delivery.repair and not folder.is_symlink():
+            for name in RESERVED_OUTPUTS:  # what the attempt before has said
+                _remove(folder / name)
+        else:
+            _remove(folder)
         folder.mkdir(parents=True, exist_ok=True)
 
     def clear(self) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from parallelproject.git.plumbing.failure import clean
+from parallelproject.limited_process import run_limited
 from parallelproject.local.delivery.target import LandingTarget
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.workspaces import without_ways_out
@@ -54,8 +55,8 @@ def push(target: LandingTarget) -> str:
     command = ["git", f"--git-dir={target.repository.address.url}", "push", "--quiet", "--", remote, f"{ref}:{ref}"]
     where = target.repository.top  # to which the path of a remote may be relative
     try:
-        done = subprocess.run(
-            command, cwd=where, env=environment | {"LC_ALL": "C"}, capture_output=True, timeout=_SECONDS
+        done = run_limited(  # ssh may leave a connection open, and ask for a password on the terminal
+            command, _SECONDS, folder=where, environment=environment | {"LC_ALL": "C"}, own_group=False
         )
     except subprocess.TimeoutExpired:
         raise RunError(f"--push: git push did not end within {_SECONDS} s") from None

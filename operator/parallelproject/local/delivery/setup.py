@@ -15,15 +15,14 @@ from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import TransientError
 from parallelproject.git.workspace.beyond_branch import committed, put_back, untracked
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
-from parallelproject.local.workspace.added_files import added, note_added
+from parallelproject.local.workspace.added_files import added, note_added, without
 from parallelproject.local.workspace.setup_cache import SetupCache, key_of
-from parallelproject.local.workspace.setup_failure import SetupFailures
+from parallelproject.local.workspace.setup_failure import SetupFailures, in_words
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.problem import listed
 
 _SETUP_FAILED = "SetupFailed"
 """A reason, as in ``model.status``, which would be slow to load."""
-_LATER = 75
-"""EX_TEMPFAIL of sysexits.h: the attempt costs nothing, and is run again."""
 _SHOWN = 5
 _RUNNING = "setting-up"
 FOLDER = "setup"
@@ -48,7 +47,8 @@ class SetupStep:
         """Describes it.
 
         Args:
-            asked: The settings of the workspace: ``setup``, ``cache_key`` and ``known_failure``.
+            asked: The settings of the workspace: ``setup``, ``cache_key``, ``known_failure``, and
+                ``reports_failure``: whether its failure is that of all attempts.
             state: The state directory of the run.
             delivery: The attempt.
             place: Where it works.
@@ -59,6 +59,7 @@ class SetupStep:
         self._delivery, self._place = delivery, place
         self._is_stopping = is_stopping
         self._failures = SetupFailures(state / FOLDER, asked["known_failure"])
+        self._reports_failure: bool = asked["reports_failure"]
         self._cache = SetupCache(state / FOLDER)
 
     def run(self, command: RunCommand, deadline: float | None, say: Say) -> DeliveryResult | None:
@@ -126,19 +127,21 @@ class SetupStep:
             return failed, ()
         if failed:
             return self._failed(failed, text, say), ()
-        before = replace(self._delivery.policy, added=added(self._place.private))
-        paths = [path for path in untracked(self._delivery, self._place) if not before.is_added(path)]
-        note_added(self._place.private, self._place.workspace, paths)
-        if changed := put_back(self._delivery, self._place):
+        if changed := put_back(self._delivery, self._place):  # first: what is ignored is what the branch ignores
             say(f"setup changed files of the branch, which is undone: {listed(changed, _SHOWN)}")
+        earlier, workspace = added(self._place.private), self._place.workspace
+        before = replace(self._delivery.policy, added=earlier)
+        found = [path for path in untracked(self._delivery, self._place) if not before.is_added(path)]
+        paths = without(found, workspace, earlier)
+        note_added(self._place.private, workspace, paths)
         say(f"setup took {time.monotonic() - began:.1f} s")
         return None, paths
 
     def _failed(self, failed: DeliveryResult, text: str, say: Say) -> DeliveryResult:
         found = f"setup failed with exit code {failed.exit_code}: {text}"
         say(found)
-        if failed.exit_code != _LATER:
-            other = self._failures.report(f"attempt {self._delivery.attempt} of {self._delivery.task}")
+        if failed.exit_code != EX_TEMPFAIL and self._reports_failure:
+            other = self._failures.report(in_words(self._delivery.task, self._delivery.attempt))
             if other:
                 return self._failed_in(other, say)
         return failed._replace(reason=_SETUP_FAILED, message=found)
@@ -147,4 +150,4 @@ class SetupStep:
         """The end of an attempt that does not report the failure: it costs nothing."""
         found = f"setup failed in {other} as well, which reports it"
         say(found)
-        return DeliveryResult(FAILED, _SETUP_FAILED, found, _LATER)
+        return DeliveryResult(FAILED, _SETUP_FAILED, found, EX_TEMPFAIL)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +37,17 @@ class LandingTarget:
     is_new: bool
     """Whether this is the run's first session."""
 
-    def begin(self, spec: Spec, directory: StateDirectory, say: Say, source: Path | None = None) -> None:
+    def begin(
+        self, spec: Spec, directory: StateDirectory, say: Say, source: Path | None = None, given: Sequence[str] = ()
+    ) -> None:
         """Has the branch there, and notes for later sessions where the work lands.
+
+        Args:
+            spec: What is to be done.
+            directory: The state.
+            say: Says what a user should know of the repository.
+            source: The file that the tasks come from.
+            given: Paths of the checkout that are copied or linked into workspaces.
 
         Raises:
             RunError: the branch is checked out somewhere, or cannot be made.
@@ -53,7 +62,7 @@ class LandingTarget:
         self.repository.settings.fetch_missing([self.base.commit, f"refs/heads/{self.branch}"])
         if not self.is_new:
             return
-        for note in notes(self.repository, self.base.commit, source, **extras(spec)):
+        for note in notes(self.repository, self.base.commit, source, given, **extras(spec)):
             say(f"note: {note}")
         ahead = 0 if made else self.repository.commits(self.base.commit, self.branch)
         if ahead:

@@ -5,12 +5,11 @@ from pathlib import Path
 
 from parallelproject.executors.base.answers import answers_feedback, answers_to
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.questions import ASKING_CODES, question_of, take_question
-from parallelproject.local.state.store import FAILED, SUCCEEDED, AttemptRow
+from parallelproject.local.state.questions import question_of, take_question
+from parallelproject.local.state.store import FAILED, STOPPED, SUCCEEDED, AttemptRow
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import Reason
-
-_EX_TEMPFAIL = ASKING_CODES[1]
 
 
 class AskedQuestions:
@@ -25,7 +24,7 @@ class AskedQuestions:
         """
         self._directory = directory
         self._are_taken_before = are_taken_before
-        self._unwritten: dict[tuple[str, int], str] = {}  # questions that found no room
+        self._unwritten: dict[tuple[str, int], str] = {}  # questions that could not be written
 
     def reported(self, row: AttemptRow, *, is_last: bool = True) -> AttemptRow:
         """How an attempt ended, where it asks.
@@ -82,7 +81,7 @@ class AskedQuestions:
         outputs = Path(self._directory.outputs(task))
         try:
             return take_question(self._directory.path, task, number, outputs)
-        except OSError:  # no room for it: this session knows it all the same
+        except OSError:  # the disk is full: this session knows it all the same
             from parallelproject.agents.attempt_files import question_in
 
             found = None
@@ -96,5 +95,6 @@ class AskedQuestions:
 def _may_ask(row: AttemptRow) -> bool:
     if row.phase == SUCCEEDED:
         return True
-    is_later = row.reason == Reason.EXIT_CODE and row.exit_code == _EX_TEMPFAIL
-    return row.phase == FAILED and (is_later or row.reason == Reason.NEEDS_INPUT)
+    if row.exit_code == EX_TEMPFAIL:  # a stop has its own reason; the command has ended by itself all the same
+        return row.phase == STOPPED or (row.phase == FAILED and row.reason == Reason.EXIT_CODE)
+    return row.phase == FAILED and row.reason == Reason.NEEDS_INPUT

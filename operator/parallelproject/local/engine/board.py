@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import HookReport
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.changes import Consumer
 from parallelproject.core.report.figures import metrics
@@ -57,6 +58,10 @@ class Board:
 
     verified: tuple[str, str, str] | None = None
     """Status, reason and message of the condition Verified; None: nothing is verified."""
+    hooks: HookReport | None = None
+    """The hooks that have run; None: there are none."""
+    hooks_running: dict[str, Running] = field(default_factory=dict)
+    """The hooks that run, as people read them: ``beforeLevel of L0``."""
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
 

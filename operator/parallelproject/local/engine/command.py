@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.executors.base.hook_environment import hook_role
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.problem import Problem, ProblemsError
-from parallelproject.model.spec import Agent, NoChange, Spec
+from parallelproject.model.spec import Agent, HookKind, NoChange, Spec
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 HINT = "add one, or give --command 'CMD' or --agent TYPE"
@@ -92,6 +93,20 @@ def commands(spec: Spec, graph: CompiledGraph, given: str | None, agent: Agent |
         found[name] = Command((*container.command, *container.args), tuple(_literals(env)))
     if problems:
         raise ProblemsError(problems)
+    return found
+
+
+def hook_commands(spec: Spec) -> dict[HookKind, Command]:
+    """The command of each hook as it is written, with the environment of its role's container."""
+    found = {}
+    for kind in HookKind:
+        hook = spec.hooks.of(kind) if spec.hooks else None
+        if hook is None:
+            continue
+        role = spec.role(hook_role(spec, hook))
+        container = role.pod_template.spec.containers[0] if role and role.pod_template else None
+        env = (container.model_extra or {}).get("env") if container else None
+        found[kind] = Command(tuple(hook.command), tuple(_literals(env)), expands=False)
     return found
 
 

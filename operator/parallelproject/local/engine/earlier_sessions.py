@@ -72,7 +72,7 @@ def recover(
 ) -> History:
     """Brings the state to rest after whatever happened to the last session, and reads it.
 
-    Ends that found no room are written down, processes that were left behind are killed, and their attempts
+    Ends that could not be written are recorded, processes that were left behind are killed, and their attempts
     count as stopped. Only to be called with the lock held. Of ``deliveries``, ``agents`` and ``asked``
     it counts what they report of their ends, of ``usages`` what attempts have used.
 
@@ -123,6 +123,7 @@ def attempt_of(
     running = row.phase == RUNNING
     used = agents.usage(row.key) if agents else None
     reported = usages.usage(row.key) if usages else None
+    usage = used.completed_by(reported) if used else reported
     ended = None if row.ended is None else min(row.ended, now)
     started = min(row.started, now) if ended is None else min(row.started, ended)
     return Attempt(
@@ -137,7 +138,8 @@ def attempt_of(
         commit=commit,
         retry_at=agents.retry_at(row) if agents else None,
         fallback=agents.fallback(row) if agents else None,
-        usage=used.completed_by(reported) if used else reported,
+        claim=usages.claim(row.key) if usages and usage and not running else None,
+        usage=usage,
         question=question,
         step=row.key.step,
         outputs=outputs(row.key.task) if row.phase == SUCCEEDED and row.key.is_task else (),
@@ -168,7 +170,8 @@ def _read(
     lengths = [max(0.0, session.ended - session.started) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
     last = sessions[-1] if sessions else SessionRow(now, now, False)
-    return History(attempts, failed, _peak(rows), sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
+    peak = _peak(row for row in rows if row.key.is_task)
+    return History(attempts, failed, peak, sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
 
 
 def in_order(rows: Iterable[AttemptRow]) -> list[AttemptRow]:

@@ -5,14 +5,16 @@ was interrupted and all that ran has ended.
 """
 
 import selectors
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import rows_by_occasion
+from parallelproject.core.hooks.phases import phases
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase
-from parallelproject.core.planner.claim import Claim
+from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes, need_event
@@ -33,11 +35,12 @@ from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import TaskState
-from parallelproject.model.work import WorkKey
+from parallelproject.model.work import WorkKey, WorkKind
 
 if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
+    from parallelproject.local.hooks.local_hooks import LocalHooks
     from parallelproject.local.verification.checks import LocalVerification
 
 
@@ -78,6 +81,7 @@ class Engine:
         verification: "LocalVerification | None" = None,
         sandbox: Bubblewrap | None = None,
         usages: UsageFiles | None = None,
+        hooks: "LocalHooks | None" = None,
     ) -> None:
         self._board = board
         self._basis = basis
@@ -101,11 +105,13 @@ class Engine:
         self._grace = grace
         self._deliveries = deliveries
         self._agents = agents
+        self._usages = usages
         self._verification = verification
+        self._hooks = hooks
         self._spec = self._with_stop(board.spec)
         self._ended: list[AttemptRow] = []
-        self._stopping: set[WorkKey] = set()  # runs of checks that were asked to end
-        self._reading = PlanReading(board.graph, board.plan) if board.plan else None
+        self._stopping: set[WorkKey] = set()  # runs of checks and hooks that were asked to end
+        self._reading = self._reading_of(board.plan) if board.plan else None
         self._trouble = Trouble()
         self._again = True  # whether to plan
         self._selector = selectors.DefaultSelector()
@@ -149,7 +155,7 @@ class Engine:
     def _plan(self) -> Plan:
         self._again = False
         now = self._clock.now()
-        decided = plan(self._graph, self._spec, self.ledger, self._observed, now)
+        decided = plan(self._graph, self._planned(), self.ledger, self._observed, now)
         self.ledger = decided.ledger
         self._board.update(decided)
         for row in self._ended:
@@ -163,19 +169,54 @@ class Engine:
             self._launch(decided, decided.acting)
             if not decided.launches:
                 self._all_well()
+        if self._hooks:
+            self._run_hooks(self._hooks, decided)
         self._tell(decided, now)
         if self._verification:
             self._verify(self._verification, decided)
         return decided
 
+    def _planned(self) -> Spec:
+        """The spec to plan with: runs of checks hold slots."""
+        held = len(self._verification.running) if self._verification else 0
+        left = {"parallelism": max(0, self._spec.parallelism - held)}
+        return self._spec.model_copy(update=left) if held else self._spec
+
+    def _run_hooks(self, hooks: "LocalHooks", decided: Plan) -> None:
+        """Starts the hooks that are due; stops all of a run that is stopped."""
+        if decided.stopped:
+            self._stop_runs(hooks.running, str(decided.stopped))
+        elif decided.hooks and not self._trouble.what:
+            now = self._clock.now()
+            try:
+                orders = hooks.launch(decided)
+            except OSError as error:
+                self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
+                return
+            for order in orders:
+                self._board.hooks_running[hooks.words(order.key)] = Running(order.key.attempt, now, order.log)
+            self._processes.start(orders)
+        self._note_hooks(hooks)
+
+    def _note_hooks(self, hooks: "LocalHooks") -> None:
+        """Takes note of where the hooks stand."""
+        self.ledger = replace(self.ledger, hooks=hooks.progress)
+        self._board.hooks = hooks.report
+
+    def _stop_runs(self, keys: Sequence[WorkKey], why: str) -> None:
+        """Stops runs of checks or hooks, each once."""
+        stopping = [(key, why) for key in keys if key not in self._stopping]
+        self._processes.stop(stopping, self._grace)
+        self._stopping.update(key for key, _ in stopping)
+
     def _verify(self, verification: "LocalVerification", decided: Plan) -> None:
         """Does what follows for the verification of what has landed."""
         if decided.stopped:
-            stopping = [(key, str(decided.stopped)) for key in verification.running if key not in self._stopping]
-            self._processes.stop(stopping, self._grace)
-            self._stopping.update(key for key, _ in stopping)
+            self._stop_runs(verification.running, str(decided.stopped))
         try:
-            found = verification.round(self._graph, decided, self._spec.parallelism - decided.running)
+            found = verification.round(
+                self._graph, decided, self._spec.parallelism - decided.running - decided.hook_slots
+            )
         except OSError as error:
             self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
             return
@@ -195,8 +236,7 @@ class Engine:
 
     def _tell(self, decided: Plan, now: float) -> None:
         """Gives the views what has happened since the plan before."""
-        asked = {task: running.number for task, running in self._board.running.items()}
-        reading = PlanReading(self._graph, decided, asked, [row.key.task for row in self._ended])
+        reading = self._reading_of(decided)
         rows = {(row.key.task, row.key.attempt): row for row in self._ended}
         self._ended = []
         before, self._reading = self._reading, reading
@@ -205,6 +245,19 @@ class Engine:
             found = [event for event in found if event.what not in _ENDS]
         if found:
             self._view.take(self._board, found)
+
+    def _reading_of(self, decided: Plan) -> PlanReading:
+        """The state after a plan, as events are derived from it."""
+        asked = {task: running.number for task, running in self._board.running.items()}
+        found = self._board.hooks
+        return PlanReading(
+            self._graph,
+            decided,
+            asked,
+            [row.key.task for row in self._ended],
+            rows_by_occasion(list(found.rows)) if found else {},
+            phases(self._graph, self._board.spec, decided, asked),
+        )
 
     def _skipped(self, decided: Plan) -> list[Event]:
         """The tasks that do not run in this session from its beginning on, as reported in each session."""
@@ -222,7 +275,7 @@ class Engine:
         for task, number in decided.launches:
             role = decided.ledger.snapshot.role(task) if decided.ledger.snapshot else self._graph.role[task]
             fallback = acting.get(role)
-            claim = Claim(fallback, self._graph.files[task]) if fallback else None
+            claim = claim_of(self._graph, task, fallback)._replace(slots=1) if fallback else None
             try:
                 order = self._executor.task(task, number, self.ledger.records, self.failed, fallback)
             except OSError as error:
@@ -241,7 +294,7 @@ class Engine:
 
     def _end(self) -> RunEnd | None:
         """Whether it is over."""
-        if self._observed or self._again or (self._verification and self._verification.running):
+        if self._observed or self._again or self._others:
             return None
         if self._interrupted:
             return RunEnd.INTERRUPTED
@@ -256,6 +309,12 @@ class Engine:
         if self._board.plan and self._board.plan.is_exhausted:
             return RunEnd.EXHAUSTED
         return RunEnd.SUSPENDED if self._spec.suspend and not self._is_held else None
+
+    @property
+    def _others(self) -> list[WorkKey]:
+        """The runs of checks and hooks that have not ended."""
+        of_checks = self._verification.running if self._verification else []
+        return [*of_checks, *(self._hooks.running if self._hooks else [])]
 
     def _wait(self, wake_at: float | None) -> None:
         """Sleeps until something happens, is due, or wants to be drawn."""
@@ -283,14 +342,18 @@ class Engine:
             if not self._interrupted:
                 self._interrupted = self._board.interrupted = True
                 self._spec = self._with_stop(self._spec)
-                if self._observed:
-                    count = len(self._observed)
-                    tasks = f"{count} running task{'' if count == 1 else 's'}"
-                    self._say(f"stopping {tasks}, at most {self._grace:g} s; Ctrl-C again kills at once")
+                if running := self._running_words():
+                    self._say(f"stopping {running}, at most {self._grace:g} s; Ctrl-C again kills at once")
             else:
                 self._processes.kill("Stopped")
         if self._trouble.probe():
             self._processes.probe()
+
+    def _running_words(self) -> str:
+        """What runs, in words: ``2 running tasks``; empty if nothing does."""
+        counts = {"task": len(self._observed), "hook": len(self._hooks.running) if self._hooks else 0}
+        parts = [f"{count} running {what}{'' if count == 1 else 's'}" for what, count in counts.items() if count]
+        return " and ".join(parts)
 
     def _heed(self, *, at_once: bool = False) -> bool:
         """Takes in what was asked of the run; whether that is something new."""
@@ -343,7 +406,7 @@ class Engine:
                 self._again |= stopped or self._spec.failure_policy is FailurePolicy.FAIL_FAST
         for ended in report.ended:
             if not ended.key.is_task:
-                self._check_ended(ended)
+                self._other_ended(ended)
                 continue
             row = self._executor.ended(ended)
             self._observed[row.key.task] = [self._executor.attempt(row, self._clock.now())]
@@ -355,8 +418,12 @@ class Engine:
                 self.failed.pop(row.key.task, None)
             self._again = True
         for key in report.refused:
-            if self._verification and not key.is_task:
+            if self._verification and key.kind is WorkKind.VERIFY:
                 self._verification.refused(key)
+            if self._hooks and key.kind is WorkKind.HOOK:
+                self._hooks.refused(key)
+                self._board.hooks_running.pop(self._hooks.words(key), None)
+                self._note_hooks(self._hooks)
             self._executor.refused(key)
             self._observed.pop(key.task, None)
             self._board.running.pop(key.task, None)
@@ -369,11 +436,15 @@ class Engine:
         elif report.started:
             self._all_well()
 
-    def _check_ended(self, row: AttemptRow) -> None:
-        """A run of a check has ended."""
+    def _other_ended(self, row: AttemptRow) -> None:
+        """A run of a check or of a hook has ended."""
         self._stopping.discard(row.key)
-        if self._verification:
+        if self._verification and row.key.kind is WorkKind.VERIFY:
             self._verification.take(row)
+        if self._hooks and row.key.kind is WorkKind.HOOK:
+            self._hooks.take(row)
+            self._board.hooks_running.pop(self._hooks.words(row.key), None)
+            self._note_hooks(self._hooks)
         self._again = True
 
     def _cannot_write(self, what: str) -> None:
@@ -391,6 +462,8 @@ class Engine:
 
     def _known_here(self, event: Event, rows: Mapping[tuple[str, int], AttemptRow], now: float) -> Event:
         """An event with what only this machine knows of it."""
+        if event.hook and self._hooks:
+            return self._hooks.known(event)
         if not event.number:
             return event
         log = self._directory.log(event.task, event.number)
@@ -419,6 +492,9 @@ class Engine:
         return event._replace(exit_code=row.exit_code, again_in=again, notes=self._notes(row))
 
     def _notes(self, row: AttemptRow) -> tuple[str, ...]:
-        """What an attempt left that did not land, and what its agent says of its end."""
+        """What an attempt left that did not land, what its agent says of its end, and what of its usage does not
+        count."""
         left = self._deliveries.notes(row) if self._deliveries else ()
-        return (*left, *(self._agents.notes(row) if self._agents else ()))
+        uncounted = self._usages.trouble(row.key) if self._usages else ""
+        said = self._agents.notes(row) if self._agents else ()
+        return (*left, *said, *([uncounted] if uncounted else []))

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import NEW, Attempt, Record
-from parallelproject.core.report.trace_context import attempt_context
 from parallelproject.core.verification.state import Repair
-from parallelproject.executors.base.task_file import environment, task_document
+from parallelproject.executors.base.task_file import described_by, environment, task_document
 from parallelproject.local.agents.call import AgentCall, note_call
 from parallelproject.local.agents.prompts import write_prompt
 from parallelproject.local.delivery.step_order import StepOrder
@@ -29,6 +28,7 @@ from parallelproject.local.workspace.ports import PortLeases
 from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model import names
 from parallelproject.model.agents import AgentType
+from parallelproject.model.trace_context import attempt_context
 from parallelproject.model.work import WorkKey
 
 if TYPE_CHECKING:
@@ -105,17 +105,15 @@ class ProcessExecutor:
         own_role = graph.role_at(task, at.name)
         outputs = {graph.ids[p]: directory.output_files(graph.ids[p]) for p in graph.parents[task]}
         role = fallback or own_role
-        described = self._board.spec.role(role)
-        if fallback and described and not (described.instructions or described.skills):
-            described = self._board.spec.role(own_role)  # the work is the same
-        document = task_document(self._board.name, graph, task, number, records, outputs, described)
+        described = described_by(self._board.spec, own_role, fallback)
+        document = task_document(self._board.name, graph, task, number, records, outputs, described, fallback)
         document |= {"role": role} | at.described()
         ports = self._ports.take(key)
         if ports:
             document["ports"] = ports
         directory.prepare(task_id, number, document, folders=self._deliveries is None)
         workspace = self._deliveries.workspace(task_id, number) if self._deliveries else directory.workspace(task_id)
-        own = environment(self._board.name, graph, task, number, records) | workspaces.environment(
+        own = environment(self._board.name, graph, task, number, records, fallback) | workspaces.environment(
             workspace, str(directory.path), os.environ
         )
         own |= {

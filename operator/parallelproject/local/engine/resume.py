@@ -14,14 +14,16 @@ from parallelproject.core.graph.graph import (
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
 from parallelproject.core.planner.failures import all_done
+from parallelproject.core.planner.hooks import NO_HOOKS, HookProgress
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.local.engine.earlier_sessions import History
 from parallelproject.local.errors import RunError
-from parallelproject.local.state.requests import Asked
+from parallelproject.local.state.asked_entries import LISTS
+from parallelproject.local.state.requests import SKIP, Asked
 from parallelproject.local.state.store import Store
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
-from parallelproject.model.spec import Retry, Spec
+from parallelproject.model.spec import ANSWERS_MAX, Retry, Spec
 from parallelproject.model.status import TaskState
 
 
@@ -45,7 +47,10 @@ class Basis:
             RunError: what they ask for is not of this tool.
         """
         spec = self.spec
-        wanted = asked.over({"skip": spec.skip} if asked.skip else {})
+        listed = {name for name in (SKIP, *LISTS) if name in asked.spec or (name == SKIP and asked.skip)}
+        wanted = asked.over(spec.model_dump(by_alias=True, mode="json", include=listed) if listed else {})
+        if "answers" in wanted:  # the file and people together may have more than a spec
+            wanted["answers"] = wanted["answers"][-ANSWERS_MAX:]
         if wanted:
             try:
                 fields = parse_spec(wanted)
@@ -76,17 +81,18 @@ def resume(
     now: float,
     asked: Asked | None = None,
     verified: VerifiedLevels | None = None,
+    hooks: HookProgress = NO_HOOKS,
 ) -> Resumption:
     """Finds out where to continue.
 
     A run that was cut off continues as if it had not been. One that had come to its end with failures tries
-    the failed tasks again: their failures so far no longer count, which is written down.
+    the failed tasks again: their failures so far no longer count, which is recorded.
     """
     asked = asked or Asked()
     basis = Basis(graph, spec, store.retries(), store.reruns(), store.rejections())
     graph, spec = basis.with_requests(asked)
     # Time between the sessions is not the run's: it could not work.
-    ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak, verified=verified)
+    ledger = Ledger(start_time=now - history.elapsed_since_end, peak=history.peak, verified=verified, hooks=hooks)
     found = plan(graph, spec, ledger, history.attempts, now)
     if history.completed and found.completed and not found.stopped:
         failed = [i for i, state in zip(graph.ids, found.states, strict=True) if state is TaskState.FAILED]
@@ -105,7 +111,8 @@ def resume(
             graph, spec = basis.with_requests(asked)
             found = plan(graph, spec, ledger, history.attempts, now)
     snapshot = found.ledger.snapshot
-    done = all_done(graph, found.states, found.unmet) and (snapshot is None or is_verified(verified, snapshot))
+    is_whole = not found.open_hooks and (snapshot is None or is_verified(verified, snapshot))
+    done = all_done(graph, found.states, found.unmet) and is_whole
     ledger = replace(ledger, records=found.ledger.records, spending=found.ledger.spending)
     return Resumption(basis, graph, spec, ledger, found, done)
 

@@ -13,7 +13,7 @@ from parallelproject.folder_removal import remove
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.document import Document
 from parallelproject.local.state.requests import RunRequests
-from parallelproject.output_folder import ENTRIES_MAX, read_outputs
+from parallelproject.output_folder import files_below, read_outputs
 
 _JSON = json.JSONEncoder(ensure_ascii=False)
 FOLDER = ".pproj"
@@ -108,6 +108,10 @@ class StateDirectory:
         """The output of one attempt."""
         return f"{self._root}/logs/{task}.{attempt}.log"
 
+    def hook_log(self, step: str, number: int) -> str:
+        """The output of one run of a hook."""
+        return f"{self._root}/hooks/{step}.{number}.log"
+
     def task_file(self, task: str, attempt: int) -> str:
         """The task file of one attempt."""
         return f"{self._root}/tasks/{task}.{attempt}.json"
@@ -126,14 +130,7 @@ class StateDirectory:
 
     def output_files(self, task: str) -> dict[str, str]:
         """By name relative to the outputs, the paths of the files that a task put out, without links."""
-        root = self.outputs(task)
-        found: dict[str, str] = {}
-        for folder, _, names in os.walk(root):
-            for name in names:
-                path = f"{folder}/{name}"
-                if len(found) < ENTRIES_MAX and not os.path.islink(path):  # noqa: PTH114 - a Path costs as much
-                    found[path[len(root) + 1 :]] = path
-        return dict(sorted(found.items()))
+        return files_below(self.outputs(task))
 
     def output_values(self, task: str) -> Outputs:
         """The outputs of a task that may be used as values."""

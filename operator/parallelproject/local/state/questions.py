@@ -1,19 +1,16 @@
-"""Questions that attempts ask a person: the file that says so, kept after the outputs of the attempt are gone.
+"""Questions that attempts ask a person: the file that says so, kept after the outputs of the attempt are deleted.
 
-An attempt asks by ``needs-input.md`` among its outputs, where its command ended with exit code 0 or 75. Its folder of
-outputs is emptied before the next attempt, so the text is kept under the number of the attempt. Little is imported,
-because the program of an attempt has to start fast.
+An attempt asks by ``needs-input.md`` among its outputs, where its command ended with one of ``ASKING_CODES``. Its
+folder of outputs is emptied before the next attempt, so the text is kept under the number of the attempt. Little is
+imported, because the program of an attempt has to start fast.
 """
 
 import os
 from pathlib import Path
 
+from parallelproject.model.names import NEEDS_INPUT
 from parallelproject.whole_file import write_whole
 
-NEEDS_INPUT = "needs-input.md"
-"""The file, as ``agents.attempt_files`` has it."""
-ASKING_CODES = (0, 75)
-"""Exit codes with which a command may ask: 75 is "later" of sysexits.h."""
 _FOLDER, _SUFFIX = "results", ".question.md"
 
 

@@ -1,4 +1,5 @@
-"""What people have asked of a run, next to what its file says: fields of its spec, whose values here count instead.
+"""What people have asked of a run, next to what its file says: fields of its spec, whose values here count instead, and
+entries of its lists, which count as well.
 
 ``pproj suspend``, ``resume``, ``stop``, ``retry``, ``skip``, ``approve`` and ``answer`` write it, whether or not
 anything of the run is running. A run reads it when it starts and whenever it has changed. It says what is to hold
@@ -17,12 +18,13 @@ from types import MappingProxyType
 from typing import Any
 
 from parallelproject.local.errors import RunError
+from parallelproject.local.state.asked_entries import LISTS, checked, with_asked
 from parallelproject.whole_file import write_whole
 
 Json = dict[str, Any]
 
-FIELDS = ("suspend", "stop", "retries", "approvals", "answers")
-"""Fields of the spec that can be asked for, whose values count instead of the spec's."""
+FIELDS = ("suspend", "stop", *LISTS)
+"""Fields of the spec that can be asked for. The values of the first ones count instead of the spec's."""
 SKIP = "skip"
 """Another such field. It is asked for by single tasks: ``--only`` and ``--skip`` add to the spec's list, and count for
 their session alone."""
@@ -37,15 +39,16 @@ class Asked:
     applied: int = 0
     """The version that a session has applied."""
     spec: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """Fields of the spec as a manifest has them."""
+    """Fields of the spec as a manifest has them; of ``LISTS`` only the entries that were asked for."""
     stopped: int = 0
     """The version with which ``stop`` was asked for last."""
     skip: Mapping[str, bool] = field(default_factory=lambda: MappingProxyType({}))
     """By task: whether it is skipped, whatever the spec says."""
 
     def over(self, spec: Mapping[str, Any]) -> Json:
-        """A spec with what was asked for in its place."""
-        found = {**spec, **self.spec}
+        """A spec with what was asked for."""
+        lists = {name: with_asked(name, spec.get(name) or (), self.spec[name]) for name in LISTS if name in self.spec}
+        found = {**spec, **self.spec, **lists}
         return found | {SKIP: self.skipped(spec.get(SKIP) or ())} if self.skip else found
 
     def skipped(self, listed: Sequence[str]) -> list[str]:
@@ -70,6 +73,7 @@ class RunRequests:
         try:
             content = json.loads(self.path.read_bytes())
             spec = {key: value for key, value in content["spec"].items() if key in FIELDS}
+            spec |= {key: checked(key, spec[key]) for key in LISTS if key in spec}
             skip = {str(task): bool(value) for task, value in content.get(SKIP, {}).items()}
             return Asked(int(content["version"]), int(content["applied"]), spec, int(content["stopped"]), skip)
         except FileNotFoundError:

@@ -39,7 +39,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "alter table keyed rename to attempts",
     ),
     (),  # 3: runs of checks are attempts too, of the kind Verify
-    (  # 4: attempts at steps are counted with those of their task; their rejections may be forgiven
+    (),  # 4: runs of hooks are attempts too, of the kind Hook
+    (  # 5: attempts at steps are counted with those of their task; their rejections may be forgiven
         "create table rejections (task text primary key, forgive integer not null) without rowid",
     ),
 )

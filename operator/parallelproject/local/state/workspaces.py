@@ -35,11 +35,21 @@ _SHELL = ("OLDPWD", "CDPATH")
 def repository_above(folder: Path) -> Path | None:
     """The nearest folder, this one or one above it, that is a repository of any kind. Those of tasks do not count."""
     for above in (folder, *folder.parents):
-        if any((above / name).exists() and not _is_stop(above / name) for name in _REPOSITORIES):
+        if any(_is_repository(above / name) for name in _REPOSITORIES):
             return above
         if (above / "HEAD").is_file() and (above / "objects").is_dir() and (above / "refs").is_dir():
             return above
     return None
+
+
+def _is_repository(path: Path) -> bool:
+    """Whether it may be that of a repository. An empty folder is none: sandboxes of agents make one to mount over."""
+    if not path.exists() or _is_stop(path):
+        return False
+    try:
+        return not path.is_dir() or any(path.iterdir())
+    except OSError:
+        return True
 
 
 def make_root(state: Path, name: str, environment: Mapping[str, str]) -> Path:

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.plan import Plan
-from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.needs import with_needs
+from parallelproject.core.verification.notices import notice
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.state import Repair, VerificationState
 from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, verify
@@ -108,7 +108,7 @@ class LocalVerification:
         Raises:
             OSError: it cannot be recorded; nothing has changed.
         """
-        runs = [run._replace(work=_with_needs(graph, run.work)) if run.work else run for run in self._runs.values()]
+        runs = [run._replace(work=with_needs(graph, run.work)) if run.work else run for run in self._runs.values()]
         found = verify(self._settings, graph, plan, self.state, runs, slots)
         has_changed = found.state != self.state
         if has_changed:
@@ -120,8 +120,7 @@ class LocalVerification:
             self._runs[order.key] = CheckRun(launch.check.name, launch.number, launch.revision, launch.probe)
         is_news = self.condition != self._said
         self._said = self.condition
-        _, reason, message = self.condition
-        return VerificationRound(orders, has_changed, f"{_HEADS.get(reason, reason)}: {message}" if is_news else "")
+        return VerificationRound(orders, has_changed, notice(self.condition) if is_news else "")
 
     def take(self, row: AttemptRow) -> None:
         """A run of a check has ended, or is one of an earlier session."""
@@ -182,7 +181,8 @@ class LocalVerification:
         instruction = {
             "state": str(self._directory.path),
             "delivery": self._deliveries.common | {"task": "verification"},
-            "workspace": self._deliveries.workspace_settings,
+            # Its commit may be one that no task starts from, so that its setup fails says nothing of theirs.
+            "workspace": self._deliveries.workspace_settings | {"reports_failure": False},
             "sandbox": self._in_sandbox(str(workspace)),
             "revision": launch.revision,
             "probe": launch.probe.name if launch.probe else "",
@@ -244,27 +244,3 @@ class LocalVerification:
     def _write_state(self, state: VerificationState) -> None:
         self._folder.mkdir(exist_ok=True)
         write_whole(self._file, json.dumps(state.to_json()), is_synced=True)
-
-
-_HEADS = {
-    "Verifying": "verifying",
-    "Verified": "verified",
-    "Repairing": "verification failed, to be repaired",
-    "ChecksFailed": "verification failed, the run continues",
-    "VerificationFailed": "verification failed",
-    "BaseFailed": "verification failed, the run stops",
-    "CauseUnknown": "verification failed, the run stops",
-}
-
-
-def _with_needs(graph: CompiledGraph, work: LandedWork) -> LandedWork:
-    """The work, in which each change names the earlier ones that its task depends on."""
-    changed, seen = [], dict[int, None]()
-    for change in work.changes:
-        i = graph.index.get(change.task)
-        above = set(reachable([i], graph.parents, lambda _: True)) if i is not None else set()
-        needs = tuple(graph.ids[other] for other in seen if other in above)
-        changed.append(change._replace(needs=needs))
-        if i is not None:
-            seen[i] = None
-    return work._replace(changes=tuple(changed))

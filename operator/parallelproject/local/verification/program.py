@@ -8,17 +8,12 @@ import json
 import os
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from parallelproject.core.graph.file_overlap import fits
-from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.folder_removal import try_to_remove
-from parallelproject.git.branches.landed_work import branch_tip, landed_work
-from parallelproject.git.branches.probes import probe_commit
-from parallelproject.git.plumbing.changes import changes
+from parallelproject.git.branches.commit_to_check import CommitToCheck, commit_to_check
 from parallelproject.git.plumbing.delivery import Place
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import ConflictError, DeliveryError
@@ -53,14 +48,6 @@ def main(file: str) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Checkout:
-    """What the command finds."""
-
-    work: LandedWork
-    is_needed: bool
-
-
 class _CheckedWork:
     """One run of a check."""
 
@@ -91,7 +78,7 @@ class _CheckedWork:
                 _print(f"it cannot be built: {error}")
                 return CheckResult(ProbeOutcome.CONFLICT)
         if not found.is_needed:
-            _print("nothing has changed that it is about: it is not run")
+            _print("it is about nothing that has changed, or that exists: it is not run")
             return CheckResult(ProbeOutcome.PASSED, 0, found.work, is_needed=False)
         if self._runner.is_stopping:
             return None
@@ -107,25 +94,14 @@ class _CheckedWork:
         _print(f"the check failed with exit code {failed.exit_code}")
         return CheckResult(ProbeOutcome.FAILED, failed.exit_code, found.work, printed=printed_since(self._log, start))
 
-    def _check_out(self, store: GitStore) -> _Checkout:
-        settings = self._settings
-        tip = branch_tip(store)
-        known = settings["work"]  # made again, since some of its commits may exist only here
-        work = landed_work(store, known["base"], known["tip"]) if known else landed_work(store, settings["since"], tip)
-        probe = self._probe or Probe(len(work.changes))
-        commit = work.tip if probe == Probe(len(work.changes)) else probe_commit(store, work.base, work.changes, probe)
-        _print(f"checks {commit[:10]}" + (f", {probe.name}" if self._probe else ""))
-        if not known and not self._is_needed(store, settings["since"], commit):
-            return _Checkout(work, is_needed=False)
-        check_out(store, commit)
-        return _Checkout(work, is_needed=True)
-
-    def _is_needed(self, store: GitStore, since: str, commit: str) -> bool:
-        """Whether a path that the check is about has changed."""
-        patterns = self._settings["paths"]
-        if not since or not patterns:
-            return True
-        return any(fits(change.path, pattern) for change in changes(store.git, since, commit) for pattern in patterns)
+    def _check_out(self, store: GitStore) -> CommitToCheck:
+        known = self._settings["work"]
+        work = (str(known["base"]), str(known["tip"])) if known else None
+        found = commit_to_check(store, self._probe, work, self._settings["since"], self._settings["paths"])
+        _print(f"checks {found.commit[:10]}" + (f", {self._probe.name}" if self._probe else ""))
+        if found.is_needed:
+            check_out(store, found.commit)
+        return found
 
     def clear(self) -> None:
         """Removes the workspace."""

@@ -19,7 +19,7 @@ class CheckResult(NamedTuple):
     printed: str = ""
     """The end of what it printed, if it failed."""
     is_needed: bool = True
-    """Whether it ran; else nothing has changed that it is about."""
+    """Whether it ran; else it is about nothing that has changed, or that exists."""
 
 
 def write(path: Path, result: CheckResult) -> None:

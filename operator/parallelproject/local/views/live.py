@@ -64,7 +64,7 @@ class LiveView:
                 self._failures[event.task] = event
                 kept = [each for each in self._recent if each.task != event.task]
                 self._recent = deque(kept, maxlen=_RECENT)
-            elif event.what in SHOWN or has_not_started(event):
+            elif event.what in SHOWN or event.what is What.HOOK_FAILED or has_not_started(event):
                 self._recent.append(event)
         self._changed |= bool(events)
 

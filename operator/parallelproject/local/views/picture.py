@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from rich.text import Text
 
 from parallelproject.core.report.changes import Event, What
+from parallelproject.core.report.event_words import hook_words
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.header import clock_time, header
@@ -40,6 +41,7 @@ _LOOKS = {
     What.STEP_REJECTED: ("↺", "yellow"),
     What.SKIPPED: ("○", "dim"),
     What.TASK_FAILED: ("✗", "red"),
+    What.HOOK_FAILED: ("✗", "red"),
 }
 _WAITS = {
     Reason.WAITING_FOR_DEPENDENCIES: "for dependencies",
@@ -52,6 +54,7 @@ _WAITS = {
     Reason.WAITING_FOR_ROLE: "for their role",
     Reason.WAITING_FOR_APPROVAL: "for approval",
     Reason.WAITING_FOR_INPUT: "for an answer",
+    Reason.WAITING_FOR_HOOK: "for a hook",
     Reason.BACKOFF: "for a retry",
     Reason.SUSPENDED: "for the end of suspension",
     Reason.STARTING: "to start",
@@ -83,7 +86,7 @@ def picture(scene: Scene, width: int, height: int) -> list[Text]:
     room -= shown * _FAILURE_LINES + (1 if shown else 0) + (1 if len(scene.failures) > shown else 0)
     # However much is running, what has ended last stays in sight.
     left = max(1, room - 2 - min(_RECENT_MIN, len(scene.recent)))
-    count = len(board.running)
+    count = len(board.running) + len(board.hooks_running)
     running = count if count <= left else max(0, left - 1)
     room -= min(count, left) + 1
     recent = max(0, min(_RECENT_MAX, room - 1, len(scene.recent)))
@@ -132,11 +135,12 @@ def _failed(event: Event, board: Board) -> ShownTask:
 
 
 def _running(board: Board, now: float, count: int) -> list[ShownTask]:
-    """The attempts that run: for how long, and what each printed last."""
+    """The hooks and the attempts that run: for how long, and what each printed last."""
     rows = []
-    for task, running in islice(board.running.items(), count):
+    for task, running in islice(chain(board.hooks_running.items(), board.running.items()), count):
         line = last_lines(running.log, 1)
-        again = f"attempt {running.number}  " if running.number > 1 and not running.step else ""
+        again = "hook  " if task in board.hooks_running else ""
+        again += f"attempt {running.number}  " if running.number > 1 and not running.step else ""
         text = at_step(running.step) + again + (line[0] if line else "")
         rows.append(ShownTask("▶", "cyan", task, clock_time(now - running.started), text, "dim", is_whole=False))
     return rows
@@ -144,6 +148,9 @@ def _running(board: Board, now: float, count: int) -> list[ShownTask]:
 
 def _finished(event: Event, board: Board) -> ShownTask:
     sign, style = _LOOKS.get(event.what, (" ", ""))
+    if event.what is What.HOOK_FAILED:
+        note = f"hook: {cause(event.reason, event.exit_code)}; {event.message}"
+        return ShownTask(sign, style, hook_words(event), duration(event.took or 0.0), note, style)
     if event.what is What.FAILED:
         note = f"{cause(event.reason, event.exit_code)}; {follow_up(event, board)}"
     elif event.what is What.SUCCEEDED:

@@ -7,6 +7,7 @@ from typing import TextIO
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.report.attention import need_of
 from parallelproject.core.report.changes import Event, What
+from parallelproject.core.report.event_words import hook_words
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.views.needs import command_for, is_question
@@ -38,14 +39,19 @@ class PlainView:
         for event in events:
             if event.what in NEEDS:
                 lines += _need(event, project, now, self._width)
-            if (event.what not in SHOWN and not has_not_started(event)) or is_question(event, project):
+            if event.hook:
+                lines.append(f"{now} {hook_sentence(event)}")
+                lines += _log_end(event) if event.what is What.HOOK_FAILED else []
+            if is_question(event, project):
+                lines += _notes(event)
+                continue
+            if event.what not in SHOWN and not has_not_started(event):
                 continue
             done += event.what is What.SUCCEEDED  # of several that ended together, each counts one more
             lines.append(f"{now} {event.task:{self._width}}  {sentence(event, project, done)}")
-            lines += [f"           ! {note}" for note in event.notes]
+            lines += _notes(event)
             if event.what in (What.FAILED, What.STEP_REJECTED) and event.log:
-                lines += [f"           │ {line}" for line in last_lines(event.log, LOG_LINES)]
-                lines.append(f"           └ {event.log}")
+                lines += _log_end(event)
         self._write(lines)
 
     def say(self, notice: str) -> None:
@@ -66,6 +72,25 @@ class PlainView:
             self._out.flush()
         except (OSError, ValueError):
             self._out = None  # nobody reads any more: the run continues all the same
+
+
+def _log_end(event: Event) -> list[str]:
+    """The end of the log of a failure, and where it is."""
+    return [*(f"           │ {line}" for line in last_lines(event.log, LOG_LINES)), f"           └ {event.log}"]
+
+
+def hook_sentence(event: Event) -> str:
+    """What happened to a hook: ``hook beforeLevel of L0 failed (exit code 3) after 0.3 s; the run continues``."""
+    took = duration(event.took or 0.0)
+    if event.what is What.HOOK_FAILED:
+        how = f"failed ({cause(event.reason, event.exit_code)}) after {took}; {event.message}"
+    else:
+        how = "started" if event.what is What.HOOK_STARTED else f"succeeded in {took}"
+    return f"hook {hook_words(event)} {how}"
+
+
+def _notes(event: Event) -> list[str]:
+    return [f"           ! {note}" for note in event.notes]
 
 
 def _need(event: Event, board: Board, now: str, width: int) -> list[str]:

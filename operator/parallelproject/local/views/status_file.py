@@ -122,6 +122,7 @@ class StatusFile:
             now,
             verified=board.verified,
             name=board.name,
+            hooks=board.hooks,
         )
         self._status["metrics"] = board.metrics(decided.ledger)
         with suppress(OSError):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import rows_by_occasion
 from parallelproject.core.planner.agent_usage import decimal_text
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.budget import spent_text
@@ -16,6 +17,7 @@ from parallelproject.core.planner.inputs import missing, source_words
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.budget_status import budgets_now, exhausted_text, shortage_now
 from parallelproject.core.report.figures import measure
+from parallelproject.core.report.status import is_success
 from parallelproject.core.report.step_words import rejection_words
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
@@ -33,7 +35,7 @@ from parallelproject.local.views.times import times
 from parallelproject.local.views.words import cause
 from parallelproject.local.views.wrapping import wrapped
 from parallelproject.model.problem import listed
-from parallelproject.model.status import Reason, TaskState
+from parallelproject.model.status import HookRunState, Reason, TaskState
 
 if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
@@ -97,6 +99,7 @@ def summary(
         *_budgets(board, plan),
     ]
     lines += _failures(board, plan, ledger, failed, directory, width_of(options.stdout))
+    lines += _failed_hooks(board, directory)
     lines += _needs(board, ledger)
     lines += _others(board, plan, ledger)
     lines += times(board.graph, ledger.records, plan.states, width_of(options.stdout), _spent_by(agents))
@@ -109,7 +112,7 @@ def summary(
         *_next(_next_steps(board, states, end, directory, options, steps)),
     ]
     _show(lines, options)
-    return all_done(board.graph, plan.states, plan.unmet)
+    return is_success(board.graph, plan)
 
 
 def remarks_of(
@@ -131,9 +134,10 @@ def remarks_of(
 def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: RunOptions) -> PageLine:
     total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
     took = duration(board.elapsed)
-    if good == total:
+    is_failed = board.plan is not None and not is_success(board.graph, board.plan)  # a hook may have failed at the end
+    if good == total and not is_failed:
         return PageLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
-    if board.plan and all_done(board.graph, board.plan.states, board.plan.unmet):
+    if board.plan and is_success(board.graph, board.plan):
         return PageLine(f"{board.name}: {good} of {total} tasks succeeded, {_skipped(board)}, in {took}", "bold green")
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
@@ -151,6 +155,8 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
         by = "by request" if board.stop_requested else "spec.stop is true"
         late = "--timeout" if options.seconds else "spec.activeDeadlineSeconds"
         how = f"stopped ({by}): " if spec_stops else f"stopped ({late}): "
+        if board.plan.stopped is Reason.HOOK_FAILED:
+            how = f"stopped (the hook {board.plan.ledger.hooks.failed} failed): "
     style = "bold yellow" if end in (RunEnd.INTERRUPTED, RunEnd.EXHAUSTED) else "bold red"
     return PageLine(f"{board.name}: {how}{', '.join(parts)}, in {took}", style)
 
@@ -228,6 +234,22 @@ def _failures(
     return lines
 
 
+def _failed_hooks(board: Board, directory: StateDirectory) -> list[PageLine]:
+    """The hooks that have failed, with their logs."""
+    rows = rows_by_occasion(list(board.hooks.rows)) if board.hooks else {}
+    failed = [(occasion, row) for occasion, row in rows.items() if row["state"] == HookRunState.FAILED]
+    lines = [PageLine(""), PageLine("Failed hooks", "bold yellow")] if failed else []
+    for occasion, row in failed[:_SHOWN]:
+        why = cause(row.get("reason") or Reason.EXIT_CODE, row.get("exitCode"))
+        log = directory.hook_log(occasion.step, row["attempts"])
+        lines.append(PageLine(f"  {occasion}: {why}", "yellow"))
+        lines += [PageLine(_OF_LOG + line, "dim", is_whole=True) for line in last_lines(log, LOG_LINES)]
+        lines.append(PageLine(f"    └ {_short(log)}", "dim", is_whole=True))
+    if len(failed) > _SHOWN:
+        lines.append(PageLine(f"  and {len(failed) - _SHOWN} more"))
+    return lines
+
+
 def _needs(board: Board, ledger: Ledger) -> list[PageLine | NextStep]:
     """What waits for a person; a login that failed is among the failures and remarks."""
     found = [need for need in needs_at_end(board, ledger) if need.verb != "retry"]
@@ -240,7 +262,7 @@ def _needs(board: Board, ledger: Ledger) -> list[PageLine | NextStep]:
 
 def _not_started(graph: CompiledGraph, records: Mapping[str, Record], task: str) -> str:
     lacking = missing(graph, graph.index[task], records)
-    return f"did not start: {'; '.join(source_words(graph, source) for source in lacking)}"
+    return f"did not start: {'; '.join(source_words(graph, source, records) for source in lacking)}"
 
 
 def _others(board: Board, plan: Plan, ledger: Ledger) -> list[PageLine]:
@@ -304,6 +326,8 @@ def _next_steps(
         ]
     if end is not RunEnd.COMPLETED:
         return [*first, NextStep("Resume from here; what succeeded is kept", options.rerun)]
+    if board.plan and board.plan.stopped is Reason.HOOK_FAILED:
+        return [*first, NextStep("Run the hook again, and resume", options.rerun)]
     if states[TaskState.FAILED]:
         return [*first, NextStep("Retry what failed, and resume (--fresh starts over)", options.rerun)]
     if states[TaskState.SKIPPED] and board.plan and not all_done(board.graph, board.plan.states, board.plan.unmet):

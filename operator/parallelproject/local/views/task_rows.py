@@ -31,7 +31,8 @@ class ShownTask(NamedTuple):
 
 def table(rows: Sequence[ShownTask], graph: CompiledGraph, width: int) -> list[Text]:
     """A line for each row, in aligned columns. The caller cuts them at ``width``."""
-    name_width = min(_NAME_MAX, width // 3, max(map(len, graph.ids), default=0))
+    longest = max([*map(len, graph.ids), *(len(row.task) for row in rows)], default=0)  # a hook is no task
+    name_width = min(_NAME_MAX, width // 3, longest)
     time_width = max([_TIME_MIN, *(len(row.time) for row in rows)])
     note_width = max((len(row.note) for row in rows if row.is_whole), default=0)
     used = 2 + name_width + 3 * len(_GAP) + time_width
@@ -66,7 +67,7 @@ def cut_middle(text: str, width: int) -> str:
 def _titles(tasks: Sequence[str], graph: CompiledGraph, room: int) -> dict[str, Text]:
     """The titles of tasks as a column of at most ``room`` cells; none where there is no room, or they say nothing."""
     room = min(room, _TITLE_MAX)
-    titles = {task: title_of(task, graph) for task in tasks}
+    titles = {task: title_of(task, graph) if task in graph.index else Text() for task in tasks}
     column = min(room, max((title.cell_len for title in titles.values()), default=0))
     if room < _TITLE_MIN or not column:
         return {}

@@ -1,10 +1,11 @@
 """How attempts have ended, in words."""
 
-from parallelproject.core.planner.attempt import EX_TEMPFAIL, NEW
+from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.report.changes import Event, What
 from parallelproject.core.report.step_words import rejection_words
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.status import Reason
 
 _SOON = 0.1

@@ -10,9 +10,10 @@ import re
 import shutil
 import stat
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 
+from parallelproject.git.plumbing.plain_file import is_plain_folder
 from parallelproject.whole_file import write_whole
 
 _NOTE = "added.json"
@@ -42,9 +43,11 @@ def note_added(private: Path, workspace: Path, paths: Iterable[str]) -> None:
         return
     write_whole(private / _NOTE, json.dumps(sorted(added(private) | new)))
     info = workspace / ".git" / "info"
+    if not is_plain_folder(info.parent):  # setup has removed it
+        return
     info.mkdir(exist_ok=True)
     with (info / "exclude").open("ab") as exclude:
-        exclude.write("".join(map(_rule, sorted(new))).encode(errors="surrogateescape"))
+        exclude.write("".join(_rule(path) for path in sorted(new) if "\n" not in path).encode(errors="surrogateescape"))
 
 
 def add_files(
@@ -62,19 +65,42 @@ def add_files(
     Raises:
         OSError: a file cannot be read or written.
     """
-    for path in [*linked, *copied]:
+    for path in [*copied, *linked]:  # a link may be in a folder that is copied
         is_link = path in linked
         found = _obstacle(checkout, workspace, path)
         if found:
             yield f"{path} is not {'linked' if is_link else 'copied'}: {found}"
             continue
-        source, target = checkout / path, workspace / path
         note_added(private, workspace, [path])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if is_link:
-            target.symlink_to(source)
-        else:
-            clone(source, target)
+        for part in [path] if is_link else without([path], checkout, linked):
+            source, target = checkout / part, workspace / part
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if is_link:
+                target.symlink_to(source)
+            else:
+                clone(source, target)
+
+
+def without(paths: Iterable[str], top: Path, excluded: Collection[str]) -> list[str]:
+    """Paths that are not excluded, sorted; a folder with an excluded path in it is replaced by the rest of it.
+
+    Args:
+        paths: The paths, relative to a folder.
+        top: That folder.
+        excluded: What is excluded, relative to it as well.
+
+    Raises:
+        OSError: a folder cannot be read.
+    """
+    above = {str(folder) for path in excluded for folder in PurePosixPath(path).parents}
+    kept, waiting = [], [*paths]
+    while waiting:
+        path = waiting.pop()
+        if path in above and not (top / path).is_symlink():
+            waiting += [f"{path}/{name}" for name in os.listdir(top / path)]  # noqa: PTH208 - names
+        elif path not in excluded:
+            kept.append(path)
+    return sorted(kept)
 
 
 def clone(source: Path, target: Path) -> None:

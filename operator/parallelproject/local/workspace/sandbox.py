@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +27,8 @@ _CACHES = (".cache", ".npm")
 _ROOT_MAY_NOT = ("SYS_ADMIN", "SYS_PTRACE", "SYS_MODULE", "SYS_RAWIO", "SYS_BOOT", "MKNOD", "DAC_READ_SEARCH")
 """Capabilities with which root would undo it."""
 _SECONDS = 30
+_LINKS_MAX = 40
+"""Most links on the way to a file, as the kernel has it."""
 
 
 class SandboxError(Exception):
@@ -63,20 +65,24 @@ class Bubblewrap:
         """
         workspace, outputs = environment[names.ENV_WORKSPACE], environment[names.ENV_OUTPUTS]
         home = given.get("HOME", "")
-        read_only = [f"{state}/tasks", f"{state}/outputs", *self.linked]
-        read_only += [environment[name] for name in (names.ENV_FEEDBACK,) if name in environment]
+        around = os.path.dirname(workspace)  # noqa: PTH120 - ``../*`` is the attempt's own, too
+        shared = [f"{home}/{cache}" for cache in _CACHES] if home else []
+        shared += folders_of([agent] if agent else FOLDERS, given)
+        shared = [os.path.realpath(path) for path in _not_in_another(shared)]
         in_tmp = [home, *given.get("PATH", "").split(os.pathsep)]
-        read_only = [*(path for path in in_tmp if path.startswith(f"{_TMP}/")), *read_only]
-        writable = [f"{home}/{cache}" for cache in _CACHES] if home else []
-        writable += folders_of([agent] if agent else FOLDERS, given)
-        writable += [os.path.dirname(workspace), outputs]  # noqa: PTH120 - ``../*`` is the attempt's own, too
+        read_only = [path for path in in_tmp if path.startswith(f"{_TMP}/")]
+        read_only += [f"{state}/tasks", f"{state}/outputs", *self.linked]
+        read_only += [environment[name] for name in (names.ENV_FEEDBACK,) if name in environment]
+        # Only where they would be writable: elsewhere they are read-only, or hidden, as all else is.
+        exposed = [os.path.realpath(path) for path in (state, os.path.dirname(around))]  # noqa: PTH120
+        read_only += [path for path in exposed if _is_in(path, shared) and not _is_in(path, self.hidden)]
+        mounts = dict.fromkeys(self.hidden, "--tmpfs")
+        mounts |= {os.path.realpath(path): "--ro-bind-try" for path in read_only}
+        mounts |= dict.fromkeys([*shared, *map(os.path.realpath, (around, outputs))], "--bind-try")
         words = [self.env, "--ignore-signal=TERM", self.program, *_base()]
-        for folder in self.hidden:
-            words += ["--tmpfs", folder]
-        for path in dict.fromkeys(read_only):
-            words += ["--ro-bind-try", *_twice(path)]
-        for path in dict.fromkeys(writable):
-            words += ["--bind-try", *_twice(path)]
+        # What is in a folder comes after it: else the folder would cover it.
+        for path, how in sorted(mounts.items(), key=lambda mount: mount[0].count("/")):
+            words += [how, path] if how == "--tmpfs" else [how, path, path]
         for folder in self.hidden:
             words += ["--remount-ro", folder]
         if given.get("TMPDIR"):
@@ -139,6 +145,43 @@ def _base() -> list[str]:
     return words
 
 
-def _twice(path: str) -> tuple[str, str]:
-    real = os.path.realpath(path)
-    return real, real
+def _not_in_another(paths: Sequence[str]) -> list[str]:
+    """Those of some writable folders that are not in another one: a task can replace these by links to anywhere."""
+    outer = [path for path in dict.fromkeys(paths) if not _is_below(path, paths)]
+    real = {path: os.path.realpath(path) for path in outer}
+    return [
+        path
+        for path in outer
+        if not any(_is_in(folder, [real[other] for other in outer if other != path]) for folder in _on_the_way(path))
+    ]
+
+
+def _on_the_way(path: str) -> Iterator[str]:
+    """The real folders in which the names of a path are looked up, also those of links on the way."""
+    at, names_left, links = "/", [*reversed(path.split("/"))], 0
+    while names_left:
+        name = names_left.pop()
+        if name in ("", "."):
+            continue
+        if name == "..":
+            at = os.path.dirname(at)  # noqa: PTH120
+            continue
+        yield at
+        entry = f"{at.rstrip('/')}/{name}"
+        if os.path.islink(entry) and links < _LINKS_MAX:  # noqa: PTH114
+            links += 1
+            target = os.readlink(entry)  # noqa: PTH115
+            at = "/" if target.startswith("/") else at
+            names_left += reversed(target.split("/"))
+        else:
+            at = entry
+
+
+def _is_below(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path is in one of some folders by its name, wherever links lead."""
+    return ".." not in path.split("/") and any(path != folder and _is_in(path, [folder]) for folder in folders)
+
+
+def _is_in(path: str, folders: Iterable[str]) -> bool:
+    """Whether a path is one of some folders, or in one."""
+    return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)

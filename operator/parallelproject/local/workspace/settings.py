@@ -1,5 +1,8 @@
-"""Which settings of a spec need a repository in a local run. Pure, and loaded by every run."""
+"""What is wrong with the settings of workspaces in a local run, and which ones need a repository. Pure."""
 
+from collections.abc import Iterator
+
+from parallelproject.model.problem import Problem, quoted
 from parallelproject.model.spec import Spec
 
 
@@ -13,3 +16,15 @@ def of_a_repository(spec: Spec) -> list[str]:
         "spec.steps": spec.steps,
     }
     return [place for place, is_set in asked.items() if is_set]
+
+
+def problems_of_workspace(spec: Spec) -> Iterator[Problem]:
+    """What can be said without looking at the checkout."""
+    wanted = spec.workspace
+    if wanted.cache_key and not wanted.setup:
+        yield Problem("spec.workspace.cacheKey", "is set, and setup is not", "remove it, or set setup")
+    for field, patterns in (("copy", wanted.copy_files), ("link", wanted.link)):
+        for i, pattern in enumerate(patterns):
+            if ".." in pattern.split("/"):
+                found, hint = f"{quoted(pattern)} leaves the checkout", "name files in it, as in .gitignore"
+                yield Problem(f"spec.workspace.{field}[{i}]", found, hint)

@@ -19,6 +19,8 @@ from parallelproject.local.workspace.added_files import clone, is_free, note_add
 _KEPT = 3
 """Keys that are kept: the last ones that were used."""
 _FILES, _PATHS = "files", "paths.json"
+_NEW, _GONE = ".new", ".gone"
+"""Ends of the names of what is being written, and of what is being removed."""
 _POLL = 0.05
 
 
@@ -75,7 +77,7 @@ class SetupCache:
         Raises:
             OSError: they cannot be copied.
         """
-        new = self._folder / f"{key}.new"
+        new = self._folder / f"{key}{_NEW}"
         remove(new)
         for path in paths:
             target = new / _FILES / path
@@ -84,17 +86,33 @@ class SetupCache:
         new.mkdir(exist_ok=True)
         (new / _FILES).mkdir(exist_ok=True)
         (new / _PATHS).write_text(json.dumps(list(paths)))
-        remove(self._folder / key)
+        self._discard(key)
         new.rename(self._folder / key)
         self._prune(key)
 
+    def _discard(self, key: str) -> None:
+        """Removes what is kept of a key, at one stroke: half of it must not be taken for all."""
+        gone = self._folder / f"{key}{_GONE}"
+        remove(gone)
+        try:
+            (self._folder / key).rename(gone)
+        except FileNotFoundError:
+            return
+        try_to_remove(gone)
+
     def _prune(self, key: str) -> None:
-        kept = [entry for entry in self._folder.iterdir() if (entry / _PATHS).exists() and entry.name != key]
-        for entry in sorted(kept, key=lambda entry: entry.stat().st_mtime)[: -(_KEPT - 1)]:
-            lock = os.open(self._folder / f"{entry.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        """Removes other keys that were not used for long, and what processes that were killed have left of any."""
+        entries = [entry for entry in self._folder.iterdir() if entry.is_dir() and entry.stem != key]
+        kept = sorted((entry for entry in entries if not entry.suffix), key=_last_use)
+        for entry in [*(entry for entry in entries if entry.suffix), *kept[: -(_KEPT - 1)]]:
+            lock = os.open(self._folder / f"{entry.stem}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
             try:
-                if _try_lock(lock):
+                if not _try_lock(lock):
+                    continue
+                if entry.suffix:
                     try_to_remove(entry)
+                else:
+                    self._discard(entry.name)
             finally:
                 os.close(lock)
 
@@ -107,6 +125,13 @@ def key_of(argv: Sequence[str], files: Sequence[tuple[str, str]]) -> str:
         files: The paths of its key files, with the names of their content.
     """
     return hashlib.sha256(json.dumps([list(argv), list(files)]).encode()).hexdigest()[:32]
+
+
+def _last_use(entry: Path) -> float:
+    try:
+        return entry.stat().st_mtime
+    except OSError:  # another process has removed it
+        return 0.0
 
 
 def _try_lock(file: int) -> bool:

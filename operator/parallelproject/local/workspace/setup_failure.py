@@ -7,10 +7,24 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from parallelproject.whole_file import write_whole
 
 _NOTE = "failed.json"
+
+
+class NotedFailure(NamedTuple):
+    """A failure of setup that an attempt has noted, and reports with its end."""
+
+    id: str
+    attempt: str
+    """The attempt, in the words of ``in_words``."""
+
+
+def in_words(task: str, number: int) -> str:
+    """An attempt as a note names it."""
+    return f"attempt {number} of {task}"
 
 
 class SetupFailures:
@@ -30,14 +44,14 @@ class SetupFailures:
     @property
     def elsewhere(self) -> str | None:
         """The attempt, in words, that has failed since this one was planned; None: no other."""
-        found = _read(self._folder)
-        return str(found["attempt"]) if found and found["id"] != self._known else None
+        found = last_failure(self._folder)
+        return found.attempt if found and found.id != self._known else None
 
     def report(self, attempt: str) -> str | None:
         """Notes that setup has failed in an attempt, unless another has noted that since it was planned.
 
         Args:
-            attempt: The attempt, in words.
+            attempt: The attempt, in the words of ``in_words``.
 
         Returns:
             The other one; None: this one reports it.
@@ -45,8 +59,8 @@ class SetupFailures:
         with self._locked():
             other = self.elsewhere
             if other is None:
-                note = {"id": uuid.uuid4().hex, "attempt": attempt}
-                write_whole(self._folder / _NOTE, json.dumps(note))
+                note = NotedFailure(uuid.uuid4().hex, attempt)
+                write_whole(self._folder / _NOTE, json.dumps(note._asdict()))
             return other
 
     @contextmanager
@@ -59,13 +73,9 @@ class SetupFailures:
             os.close(lock)
 
 
-def last_failure(folder: Path) -> str | None:
-    """The id of the last failure that was noted; None: there was no failure."""
-    return _read(folder).get("id")
-
-
-def _read(folder: Path) -> dict[str, str]:
+def last_failure(folder: Path) -> NotedFailure | None:
+    """The last failure that was noted; None: there was no failure."""
     try:
-        return dict(json.loads((folder / _NOTE).read_bytes()))
-    except (OSError, ValueError):
-        return {}
+        return NotedFailure(**json.loads((folder / _NOTE).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return None

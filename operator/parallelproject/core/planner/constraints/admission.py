@@ -14,6 +14,7 @@ from parallelproject.core.planner.constraints.budgets import Budgets
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.constraints.declared_files import Files
 from parallelproject.core.planner.constraints.dependencies import Dependencies
+from parallelproject.core.planner.constraints.hook_gate import HookGate
 from parallelproject.core.planner.constraints.level_gate import LevelGate
 from parallelproject.core.planner.constraints.limit_pools import LimitPools
 from parallelproject.core.planner.constraints.merge_gate import MergeGate
@@ -38,6 +39,7 @@ CONSTRAINTS: tuple[type[Constraint], ...] = (
     LimitPools,
     Refusals,
     Budgets,
+    HookGate,
     Files,
     RoleLimit,
     QueueLimit,
@@ -77,6 +79,15 @@ class Admission:
         """A task starts."""
         for rule in (*self._own, *self._shared):
             rule.take(task)
+
+    def holds_hooks(self) -> bool:
+        """Whether no hook may start now."""
+        return any(rule.holds_hooks() for rule in self._own)
+
+    def reserve(self) -> None:
+        """A hook starts, which takes a slot."""
+        for rule in self._own:
+            rule.reserve()
 
     def release(self, task: int) -> None:
         """A task that was taken has succeeded, in a simulation."""

@@ -15,6 +15,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.pools import PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.explanation import Explanation, View
+from parallelproject.core.planner.hooks import HookFacts
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Spec
 
@@ -59,6 +60,8 @@ class Situation(NamedTuple):
     """Whether it is that of a simulation: there nobody is asked for anything."""
     free: Collection[int] = frozenset()
     """Of the tasks that conditions decide on, those that wait for no other."""
+    hooks: HookFacts | None = None
+    """The hooks that have run; None: there are none."""
     midway: Collection[int] = frozenset()
     """The tasks between two of their steps that keep their files until they have landed."""
 
@@ -91,6 +94,13 @@ class Constraint(ABC):
 
     def take(self, task: int) -> None:  # noqa: B027 - many rules do not count
         """A task starts. Only called for a task that is not blocked."""
+
+    def holds_hooks(self) -> bool:
+        """Whether it keeps hooks from starting as well."""
+        return False
+
+    def reserve(self) -> None:  # noqa: B027 - only slots are taken
+        """A hook starts, which takes a slot."""
 
     def release(self, task: int) -> None:  # noqa: B027 - nothing to give back
         """A task that was taken has succeeded, in a simulation."""

@@ -21,9 +21,9 @@ class Dependencies(Constraint):
         self._members = snapshot.graph.conditions.members
 
     @classmethod
-    def of(cls, situation: Situation) -> Self:
-        """By what has succeeded."""
-        return cls(situation.snapshot, situation.free)
+    def of(cls, situation: Situation) -> Self | None:
+        """By what has succeeded; a simulation counts the dependencies itself."""
+        return None if situation.is_prediction else cls(situation.snapshot, situation.free)
 
     def blocks(self, task: int) -> Block | None:
         """Whether one of them has not succeeded, or a condition waits for its end."""

@@ -20,8 +20,10 @@ class Slots(Constraint):
 
     @classmethod
     def of(cls, situation: Situation) -> Self:
-        """With the slots of the active attempts."""
-        return cls(situation.spec.parallelism, situation.snapshot.usage.slots, situation.graph.queue)
+        """With the slots of the active attempts, and of the hooks that run."""
+        of_hooks = len(situation.hooks.progress.running) if situation.hooks else 0
+        used = situation.snapshot.usage.slots + of_hooks
+        return cls(situation.spec.parallelism, used, situation.graph.queue)
 
     def blocks(self, task: int) -> Block | None:
         """Whether no slot is free."""
@@ -34,6 +36,14 @@ class Slots(Constraint):
     def take(self, task: int) -> None:
         """One slot less is free, unless it goes into a queue first."""
         self._used += not self._queues[task]
+
+    def holds_hooks(self) -> bool:
+        """Whether no slot is free."""
+        return self.is_closed()
+
+    def reserve(self) -> None:
+        """One slot less is free."""
+        self._used += 1
 
     def release(self, task: int) -> None:
         """One slot more is free."""

@@ -27,6 +27,10 @@ class Suspended(Constraint):
         """Always."""
         return True
 
+    def holds_hooks(self) -> bool:
+        """Always: a hook is new work."""
+        return True
+
     @classmethod
     def explain(cls, view: View, task: int, reason: str) -> Explanation:
         """States that."""

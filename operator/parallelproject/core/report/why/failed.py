@@ -78,10 +78,10 @@ def _skipped_below(view: View, i: int) -> list[str]:
 
 
 def _without_value(view: View, i: int) -> Why:
-    """The answer for a task that has not started, because an output that it takes does not exist."""
+    """The answer for a task that has not started, because there is no value of an output that it takes."""
     records = {task: view.record(j) for task, j in view.graph.index.items()}
     lacking = missing(view.graph, i, records)
-    answer = "it did not start: " + "; ".join(source_words(view.graph, source) for source in lacking)
+    answer = "it did not start: " + "; ".join(source_words(view.graph, source, records) for source in lacking)
     more = [f"{view.graph.ids[task]} has {_outputs(view, task)}" for task in dict.fromkeys(s.task for s in lacking)]
     more.append("a default in valueFrom is used where an output does not exist")
     return of_task(view, i, answer, more, tasks=[*dict.fromkeys(source.task for source in lacking)])

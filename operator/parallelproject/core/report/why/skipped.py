@@ -30,6 +30,10 @@ def skipped(view: View, i: int) -> Why:
     turn = "while it was running" if view.record(i).attempts else "before it started"
     if view.spec.stop:
         return of_task(view, i, f"the project was stopped {turn}", fix="retry")
+    if view.row(i).reason == Reason.HOOK_FAILED:
+        found = view.condition(ConditionType.HOOKS_SUCCEEDED).message
+        answer = f"a hook failed {turn}, which stops the project"
+        return of_task(view, i, f"{answer}: {found}" if found else answer)
     if view.condition(ConditionType.COMPLETED).reason == Reason.DEADLINE_EXCEEDED:
         limit = view.spec.active_deadline_seconds or 0
         return of_task(view, i, f"the project's deadline ({duration(limit)}) passed {turn}")

@@ -5,6 +5,7 @@ from typing import Any
 
 from parallelproject.core.followups.publishing import merged_levels
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.hooks.hook_runs import rows_by_occasion
 from parallelproject.core.planner.explanation import ConditionText, Parked, Row, View
 from parallelproject.core.report.budget_status import read_spending
 from parallelproject.core.report.status import read_limits, read_row
@@ -44,7 +45,8 @@ def view_of(graph: CompiledGraph, spec: Spec, status: Mapping[str, Any], now: fl
         if met.task in graph.index
     }
     merged = merged_levels(status.get("publication"))
-    return View(graph, spec, now, rows, conditions, merged, pulls, limits, read_spending(status))
+    hooks = {each.step: str(row.get("state")) for each, row in rows_by_occasion(status.get("hooks")).items()}
+    return View(graph, spec, now, rows, conditions, merged, pulls, limits, read_spending(status), hooks)
 
 
 def _mappings(found: object) -> list[Mapping[str, Any]]:

@@ -1,0 +1,197 @@
+"""Verifies what has landed, if the project asks for it: the part of one round of a project.
+
+``core.verification.verifying`` decides, as for a local run. Its record is written into the status before anything
+follows from it: a run starts, a task repairs, or a Job is removed only when the server has the record of why.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+from parallelproject.controller.actions.actions import Actions
+from parallelproject.controller.actions.removal import Removal
+from parallelproject.controller.projects.capacity import Capacity
+from parallelproject.controller.projects.feed import Feed
+from parallelproject.controller.projects.project import Project
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.attempt import Phase
+from parallelproject.core.planner.plan import Plan
+from parallelproject.core.verification.notices import notice
+from parallelproject.core.verification.record import VerificationRecord
+from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, verify
+from parallelproject.executors.base.executor import RepairStart
+from parallelproject.executors.base.observed_checks import ObservedCheck, observed_checks
+from parallelproject.executors.base.task_file import end_of, verification_feedback
+from parallelproject.model.spec import Spec, Verification, WorkspaceHistory
+from parallelproject.model.status import Reason
+from parallelproject.model.work import WorkKind
+
+_Condition = tuple[str, str, str]
+_PRINTED_BYTES = 12_288
+"""Maximum bytes of the output of a check that a task is given."""
+_UNKNOWN_PRINT = "(what it printed is not known any more)"
+
+
+class _Runs(NamedTuple):
+    """The recorded runs as they are decided on: to read them takes long."""
+
+    record: VerificationRecord
+    graph: CompiledGraph
+    runs: Sequence[CheckRun]
+
+
+class ClusterVerification:
+    """The verification of projects."""
+
+    def __init__(self, capacity: Capacity, actions: Actions, removal: Removal, feed: Feed) -> None:
+        """Prepares it.
+
+        Args:
+            capacity: The limits that projects share.
+            actions: Starts and stops runs.
+            removal: Removes finished ones.
+            feed: Reports results.
+        """
+        self._capacity = capacity
+        self._actions = actions
+        self._removal = removal
+        self._feed = feed
+        self._runs: WeakKeyDictionary[Project, _Runs] = WeakKeyDictionary()
+        self._conditions: WeakKeyDictionary[Project, _Condition] = WeakKeyDictionary()
+        self._said: WeakKeyDictionary[Project, _Condition] = WeakKeyDictionary()
+        """The last result that was reported, or that an operator before has recorded."""
+
+    def planned(self, project: Project, spec: Spec) -> Spec:
+        """The spec to plan with: runs of checks hold slots, and what has landed may stop the project."""
+        project.take_record()
+        held = sum(each.is_active for each in observed_checks(project.observed))
+        changes: dict[str, object] = {"parallelism": max(0, spec.parallelism - held)} if held else {}
+        if spec.verification is not None and project.known_record.state.is_stopped:
+            changes["stop"] = True
+        return spec.model_copy(update=changes) if changes else spec
+
+    def verify(self, project: Project, spec: Spec, graph: CompiledGraph, decided: Plan) -> _Condition | None:
+        """Starts and stops runs, and updates the record; returns the condition Verified; None without verification."""
+        seen = list(observed_checks(project.observed))
+        active = [each for each in seen if each.is_active]
+        settings = spec.verification
+        if settings is None:
+            self._stop(project, active, Reason.STOPPED)
+            self._clear(project, seen)
+            self._capacity.checks(project, len(active), 0)
+            return None
+        if not project.take_record():
+            return self._conditions.get(project, project.record.state.condition)
+        self._say(project)
+        self._clear(project, seen)
+        record = project.record.with_ended(each.run for each in seen)
+        record = _retried(project, spec, record)
+        runs = [*self._read(project, record, graph), *(each.run for each in active)]
+        slots = spec.parallelism - decided.running - decided.hook_slots
+        found = verify(settings, graph, decided, record.state, runs, slots)
+        project.record = record.with_state(found.state, project.generation)
+        self._stop_useless(project, settings, decided, active)
+        is_written = project.record is project.known_record
+        may_start = not (spec.suspend or spec.stop or project.deleting or decided.stopped)
+        wanted = found.launches if is_written and may_start else ()
+        started = self._start(project, wanted)
+        self._capacity.checks(project, len(active) + started, len(wanted) - started)
+        condition = self._conditions[project] = _with_trouble(project, found.condition, active)
+        return condition
+
+    def repair_of(self, project: Project, task: str) -> RepairStart | None:
+        """The repair that a task makes of what it has landed; None: it does its own work."""
+        spec, record = project.spec, project.known_record
+        repairs = record.state.repairs.get(task)
+        if spec is None or spec.verification is None or not repairs:
+            return None
+        repair, printed = repairs[-1], record.printed(repairs[-1])
+        command = next((check.command for check in spec.verification.checks if check.name == repair.check), [])
+        is_full = spec.workspace.history is WorkspaceHistory.FULL
+        show = f"git log --patch --grep='^Parallel-Task: {task}$'" if is_full else ""
+        text = _UNKNOWN_PRINT if printed is None else end_of(printed, _PRINTED_BYTES)
+        feedback = verification_feedback(repair.check, command, repair.commit, repair.other, text, show)
+        return RepairStart(len(repairs), feedback)
+
+    def _say(self, project: Project) -> None:
+        """Reports a result that is new, once the status has it."""
+        result = project.known_record.state.condition
+        if self._said.setdefault(project, result) == result:
+            return
+        self._said[project] = result
+        report = self._feed.say if result[0] == "True" else self._feed.warn
+        report(project, result[1], notice(result))
+
+    def _read(self, project: Project, record: VerificationRecord, graph: CompiledGraph) -> Sequence[CheckRun]:
+        known = self._runs.get(project)
+        if known is None or known.record is not record or known.graph is not graph:
+            known = self._runs[project] = _Runs(record, graph, record.as_runs(graph))
+        return known.runs
+
+    def _start(self, project: Project, launches: Sequence[CheckLaunch]) -> int:
+        """Starts as many runs as the limits allow that projects share; returns how many."""
+        share = self._capacity.share(project)
+        allowed = launches if share is None else launches[: max(0, share.room)]
+        for launch in allowed:
+            self._actions.check(project, launch)
+        return len(allowed)
+
+    def _stop_useless(
+        self, project: Project, settings: Verification, decided: Plan, active: Sequence[ObservedCheck]
+    ) -> None:
+        """Stops runs whose results are not needed, and those that cannot start."""
+        if decided.stopped:
+            self._stop(project, active, str(decided.stopped))
+            return
+        names, settled = {check.name for check in settings.checks}, project.known_record.state.settled
+        useless = [each for each in active if each.run.revision in ("", settled) or each.key.step not in names]
+        self._stop(project, useless, Reason.STOPPED)
+        self._stop(project, [each for each in active if each.attempt.cannot_begin], Reason.START_ERROR)
+
+    def _stop(self, project: Project, checks: Sequence[ObservedCheck], why: str) -> None:
+        for each in checks:
+            if each.attempt.phase is Phase.ACTIVE and not each.attempt.stopping:
+                self._actions.stop(project, each.key, str(why))
+
+    def _clear(self, project: Project, seen: Sequence[ObservedCheck]) -> None:
+        """Removes the objects of runs whose results the status has. That of the first one that failed on all of the
+        work stays for some hours, for its log."""
+        for each in seen:
+            if each.is_active or (project.spec and project.spec.verification and self._is_needed(project, each)):
+                continue
+            if project.observed.view(each.key) is None:
+                project.observed.forget(each.key)
+            elif not _has_log(each.run):
+                self._removal.remove(project, each.key)
+
+    def _is_needed(self, project: Project, check: ObservedCheck) -> bool:
+        return project.known_record.is_to_be_recorded(check.run)
+
+
+def _has_log(run: CheckRun) -> bool:
+    return bool(run.printed) and run.probe is None
+
+
+def _retried(project: Project, spec: Spec, record: VerificationRecord) -> VerificationRecord:
+    """The record after a person has changed the spec: what was stopped continues, and a task that is retried may be
+    repaired again."""
+    state = record.state
+    if project.generation <= record.generation:
+        return record
+    if state.is_stopped or any(retry.id in state.condemned for retry in spec.retries):
+        return record.started_again(project.generation)
+    return record
+
+
+def _with_trouble(project: Project, condition: _Condition, active: Sequence[ObservedCheck]) -> _Condition:
+    """The condition, with what keeps runs from starting."""
+    if condition[1] != "Verifying":
+        return condition
+    refusals = project.observed.refusals
+    refused = next((found for key, found in refusals.items() if key.kind is WorkKind.VERIFY), None)
+    if refused is not None:
+        return "Unknown", str(refused.reason), refused.message
+    late = next((each for each in active if each.attempt.reason), None)
+    if late is None:
+        return condition
+    return "Unknown", str(late.attempt.reason), f"{condition[2]}; {late.key.step} waits"

@@ -1,0 +1,147 @@
+"""What is recorded of a verification whose runs are objects that go away: the state, and the runs that matter. Pure.
+
+Locally each run has its files. In a cluster a run is a Job, which is removed once its result is recorded here. Results
+of two revisions are kept at most: of the one that is verified, and of the last one with a result, whose failures the
+tasks are given that repair.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.verification.check_message import packed_print, packed_work, read_work, work_head
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.needs import with_needs
+from parallelproject.core.verification.packed_lines import unpack
+from parallelproject.core.verification.probe import Probe, ProbeOutcome
+from parallelproject.core.verification.state import Repair, VerificationState
+from parallelproject.core.verification.verifying import CheckRun
+from parallelproject.model.verification_status import WORK_BYTES
+
+_TIP_BYTES, _PROBE_BYTES = 3_500, 700
+"""Maximum bytes of what a run has printed, packed: of one on the tip, which people and tasks read, and of one on a
+part of the work, of which only the names of what failed are needed."""
+PRINTED_BYTES = 150_000
+"""Maximum bytes of all of that."""
+RUNS_MAX = 1_000
+"""Maximum number of runs. A search ends before."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedRun:
+    """A run that has ended."""
+
+    check: str
+    number: int
+    revision: str
+    probe: Probe | None
+    outcome: ProbeOutcome
+    work: LandedWork | None = None
+    printed: str = ""
+    """Packed."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it ran on a commit of the branch, such as its tip."""
+        return self.probe is None or self.probe.is_commit
+
+    def as_run(self, graph: CompiledGraph) -> CheckRun:
+        """The run as it is decided on."""
+        work = with_needs(graph, self.work) if self.work else None
+        printed = unpack(self.printed) if self.printed else ""
+        return CheckRun(self.check, self.number, self.revision, self.probe, self.outcome, work, printed)
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationRecord:
+    """All that is recorded."""
+
+    state: VerificationState = field(default_factory=VerificationState)
+    generation: int = 0
+    """Generation of the spec when the state changed last."""
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    """By check, the number of its last run that has ended: no later one has it."""
+    runs: tuple[EndedRun, ...] = ()
+    """In the order in which they were recorded."""
+
+    def with_state(self, state: VerificationState, generation: int) -> "VerificationRecord":
+        """The record with another state; of the repairs of a task, the last one and their number are kept."""
+        repairs = {task: (found[-1],) * len(found) for task, found in state.repairs.items() if found}
+        state = replace(state, repairs=repairs)
+        if state == self.state:
+            return self
+        return replace(self, state=state, generation=generation)._trimmed()
+
+    def started_again(self, generation: int) -> "VerificationRecord":
+        """The record of a project that continues because a person has changed something: what has landed is verified
+        again. Outputs of failed checks are kept for the tasks that repair."""
+        kept = tuple(replace(run, revision="") for run in self.runs if run.is_whole and run.printed)
+        return replace(self, state=self.state.started_again(), generation=generation, runs=kept)
+
+    def with_ended(self, ended: Iterable[CheckRun]) -> "VerificationRecord":
+        """The record with further runs that have ended. One without a revision only takes its number."""
+        record = self
+        for run in ended:
+            if not record.is_to_be_recorded(run):
+                continue
+            numbers = {**record.numbers, run.check: max(run.number, record.numbers.get(run.check, 0))}
+            more = (_ended(run),) if run.revision else ()
+            record = replace(record, numbers=numbers, runs=(*record.runs, *more))
+        return self if record is self else record._trimmed()
+
+    def is_to_be_recorded(self, run: CheckRun) -> bool:
+        """Whether a run has ended, and its result is needed and not recorded."""
+        if run.outcome is None or any((run.check, run.number) == (known.check, known.number) for known in self.runs):
+            return False
+        is_of_latest = bool(self.runs) and run.revision == self.runs[-1].revision  # its runs end in any order
+        return is_of_latest or run.number > self.numbers.get(run.check, 0)
+
+    def as_runs(self, graph: CompiledGraph) -> list[CheckRun]:
+        """The runs as they are decided on, with one for each number that is taken and whose run is not kept."""
+        runs = [run.as_run(graph) for run in self.runs]
+        kept = {(run.check, run.number) for run in runs}
+        return runs + [
+            CheckRun(check, number, "", None, ProbeOutcome.BROKEN)
+            for check, number in self.numbers.items()
+            if (check, number) not in kept
+        ]
+
+    def printed(self, repair: Repair) -> str | None:
+        """What the run has printed because of which a task repairs its work; None: that is not known any more."""
+        found = next((run for run in self.runs if (run.check, run.number) == (repair.check, repair.run)), None)
+        return unpack(found.printed) if found else None
+
+    def _trimmed(self) -> "VerificationRecord":
+        latest = self.runs[-1].revision if self.runs else ""
+        kept = [
+            run
+            for run in self.runs
+            if run.revision == latest or (run.revision == self.state.settled and run.is_whole and run.printed)
+        ]
+        return replace(self, runs=tuple(_within_bytes(kept[-RUNS_MAX:])))
+
+
+def _ended(run: CheckRun) -> EndedRun:
+    work = _kept(run.work) if run.work else None
+    found = EndedRun(run.check, run.number, run.revision, run.probe, run.outcome or ProbeOutcome.BROKEN, work)
+    if not run.printed:
+        return found
+    return replace(found, printed=packed_print(run.printed, _TIP_BYTES if found.is_whole else _PROBE_BYTES))
+
+
+def _kept(work: LandedWork) -> LandedWork | None:
+    """A work as far as a status has it."""
+    packed = packed_work(work, WORK_BYTES)
+    return None if packed is None else read_work(work_head(work), packed)
+
+
+def _within_bytes(runs: Sequence[EndedRun]) -> list[EndedRun]:
+    """The runs, of which some say no more what they have printed: first the oldest ones on a part of the work."""
+    found = list(runs)
+    excess = sum(len(run.printed) for run in found) - PRINTED_BYTES
+    for at in sorted(range(len(found)), key=lambda at: (found[at].is_whole, at)):
+        if excess <= 0:
+            break
+        excess -= len(found[at].printed)
+        found[at] = replace(found[at], printed="")
+    return found

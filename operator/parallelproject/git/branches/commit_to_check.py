@@ -1,0 +1,65 @@
+"""What a run of a check has to check out: the tip of the branch, or a part of the work since it was verified last."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from parallelproject.core.graph.file_overlap import fits
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.probe import Probe
+from parallelproject.git.branches.landed_work import branch_tip, landed_work
+from parallelproject.git.branches.probes import probe_commit
+from parallelproject.git.plumbing.changes import changes
+from parallelproject.git.plumbing.command import split
+from parallelproject.git.plumbing.store import GitStore
+
+
+class CommitToCheck(NamedTuple):
+    """A commit, and what it is made of."""
+
+    commit: str
+    work: LandedWork
+    is_needed: bool
+    """Whether the check is about a file that it has, and one that has changed."""
+
+
+def commit_to_check(
+    store: GitStore, probe: Probe | None, known: tuple[str, str] | None, since: str, paths: Sequence[str]
+) -> CommitToCheck:
+    """Finds the commit, or builds it.
+
+    Args:
+        store: A git directory.
+        probe: The part of the work; None: all of it.
+        known: The base and the tip of the work that an earlier run has found; None: this run finds it. Its changes are
+            found again, since some of their commits may exist only here.
+        since: The commit that was verified last; empty: none was.
+        paths: Paths and globs that the check is about; empty: all.
+
+    Raises:
+        ConflictError: the part cannot be built.
+        BranchRewrittenError: the branch does not exist.
+        GitFailedError: git failed.
+    """
+    tip = branch_tip(store)
+    work = landed_work(store, *known) if known else landed_work(store, since, tip)
+    whole = Probe(len(work.changes))
+    wanted = probe or whole
+    commit = work.tip if wanted == whole else probe_commit(store, work.base, work.changes, wanted)
+    if paths and not _has_any(store, commit, paths):
+        return CommitToCheck(commit, work, is_needed=False)
+    if known or not since or not paths:
+        return CommitToCheck(commit, work, is_needed=True)
+    changed = changes(store.git, since, commit)
+    return CommitToCheck(commit, work, any(fits(change.path, pattern) for change in changed for pattern in paths))
+
+
+def _has_any(store: GitStore, commit: str, patterns: Sequence[str]) -> bool:
+    """Whether a commit has such a file. A check passes on one without: the work may not have started."""
+    listed = split(store.git.run("ls-tree", "-r", "-z", "--name-only", commit).stdout)
+    return any(fits(path, pattern) for path in listed for pattern in patterns)
+
+
+def later_part(store: GitStore, work: LandedWork, count: int) -> LandedWork:
+    """The last changes of a work, above the commit below them."""
+    first = work.changes[len(work.changes) - count]
+    return landed_work(store, store.text("rev-parse", f"{first.commit}^"), work.tip)

@@ -1,0 +1,201 @@
+"""Checks of what has landed on fake nodes: their pods run until a test has them report, as real ones would."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from parallelproject.core.verification.check_message import CHECKED_OUT, checkout_message, end_message
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.probe import LandedChange, Probe
+from parallelproject.kube.client import MERGE_PATCH, ApiError
+from tests.controller.audit import history
+from tests.controller.cluster import LABEL, Json, Namespace, role
+
+GIT: Json = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "shop-git"}}
+MOST = 4096
+Breaks = Callable[[str, Sequence[str]], bool]
+"""Whether a check fails with some work, in the order in which it landed: ``a+1`` is the first repair of a."""
+
+
+def verification(*checks: str, **fields: Any) -> Json:
+    """``spec.verification``, whose checks run in the role ``checker``."""
+    named = checks or ("test",)
+    return {"checks": [{"name": name, "command": ["make", name], "role": "checker"} for name in named], **fields}
+
+
+def roles() -> list[Json]:
+    """A role for tasks, and one whose pods run until they are released."""
+    checker = role("checker")
+    held = {"name": "PPROJ_PARAM_HOLD_ATTEMPTS", "value": "1000000"}
+    checker["podTemplate"]["spec"]["containers"][0]["env"] = [held]
+    return [role(), checker]
+
+
+class Run(NamedTuple):
+    """A run of a check."""
+
+    check: str
+    number: int
+    probe: str
+
+
+class Checks:
+    """The checks of one project."""
+
+    def __init__(
+        self, ns: Namespace, breaks: Breaks, name: str = "p", printed: str = "FAILED test_x.py::test_x\n"
+    ) -> None:
+        self.ns, self.breaks, self.name, self.printed = ns, breaks, name, printed
+        self.landed: list[str] = []
+        self.answered: list[Run] = []
+
+    def wait(self, wanted: Callable[[Json], object], what: str) -> Json:
+        """Let checks end until the project is as wanted; the project then."""
+
+        def found(project: Json) -> bool:
+            self.answer()
+            return bool(wanted(project))
+
+        return self.ns.wait(found, what, self.name)
+
+    def pods(self) -> list[Json]:
+        """The pods of runs that have not ended."""
+        return [
+            pod
+            for pod in self.ns.pods("")
+            if pod["metadata"]["labels"].get(f"{LABEL}/kind") == "Verify"
+            and pod["metadata"]["labels"][f"{LABEL}/project"] == self.name
+            and pod["status"].get("phase") == "Running"
+            and not pod["metadata"].get("deletionTimestamp")
+        ]
+
+    def jobs(self) -> list[Json]:
+        """The Jobs of runs."""
+        found = self.ns.jobs("")
+        return [
+            job
+            for job in found
+            if job["metadata"]["labels"].get(f"{LABEL}/kind") == "Verify"
+            and job["metadata"]["labels"][f"{LABEL}/project"] == self.name
+        ]
+
+    def answer(self) -> None:
+        """Let all runs that have started report."""
+        for pod in self.pods():
+            labels, asked = pod["metadata"]["labels"], self.asked(pod)
+            work, there = self._work(asked)
+            is_broken = self.breaks(labels[f"{LABEL}/step"], there)
+            messages = (
+                str(checkout_message(CHECKED_OUT, work, MOST)),
+                end_message("Failed", 1, self.printed, MOST) if is_broken else end_message("Passed", 0, "", MOST),
+            )
+            if self.end(pod, int(is_broken), messages):
+                self.answered.append(run_of(pod))
+
+    def end(self, pod: Json, code: int, messages: tuple[str, str]) -> bool:
+        """End a pod: the exit code of its command, and what its containers report; whether it was there."""
+        metadata = pod["metadata"]
+        said = {"prepare": messages[0], "git": messages[1]}
+
+        def ended(status: Json) -> Json:
+            name, exit_code = status["name"], code if status["name"] not in said else 0
+            at = {"startedAt": metadata["creationTimestamp"], "finishedAt": metadata["creationTimestamp"]}
+            state = {"exitCode": exit_code, "message": said.get(name, ""), "reason": "Completed", **at}
+            return {**status, "ready": False, "started": False, "state": {"terminated": state}}
+
+        status: Json = {"phase": "Failed" if code else "Succeeded"}
+        for kind in ("initContainerStatuses", "containerStatuses"):
+            status[kind] = [ended(each) for each in pod["status"].get(kind, ())]
+        body = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": status}
+        path = f"/api/v1/namespaces/{self.ns.name}/pods/{metadata['name']}/status"
+        try:
+            self.ns.client("PATCH", path, body, content_type=MERGE_PATCH)
+        except ApiError as error:
+            if error.status in (404, 409):
+                return False
+            raise
+        return True
+
+    @staticmethod
+    def asked(pod: Json) -> Json:
+        """What a pod was told to check."""
+        found: Json = json.loads(pod["metadata"]["annotations"][f"{LABEL}/check"])["check"]
+        return found
+
+    def _work(self, asked: Json) -> tuple[LandedWork, list[str]]:
+        """What a run finds on the branch, and what of it is there."""
+        self._look()
+        first = int(asked.get("base") or asked.get("since") or "0", 16)
+        end = int(asked["tip"], 16) if asked.get("tip") else len(self.landed)
+        tasks = dict.fromkeys(name.partition("+")[0] for name in self.landed[first:end])
+        work = LandedWork(commit(first), commit(end), tuple(LandedChange(t, "", (f"{t}.txt",), 1) for t in tasks))
+        probe = Probe.parse(asked["probe"]) if asked.get("probe") else Probe(len(tasks))
+        chosen = probe.tasks(work.changes)
+        there = [name for name in self.landed[first:end] if name.partition("+")[0] in chosen]
+        return work, self.landed[:first] + there
+
+    def _look(self) -> None:
+        """Note what has landed since: an attempt each."""
+        done: list[tuple[int, str]] = []
+        for pod in self.ns.pods():
+            labels, notes = pod["metadata"]["labels"], pod["metadata"].get("annotations", {})
+            is_mine = labels.get(f"{LABEL}/project") == self.name and f"{LABEL}/delivery" in notes
+            if is_mine and pod["status"].get("phase") == "Succeeded":  # the operator counts this at once, as well
+                repair = json.loads(notes[f"{LABEL}/delivery"]).get("repair", 0)
+                name = f"{labels[f'{LABEL}/task']}+{repair}" if repair else labels[f"{LABEL}/task"]
+                if name not in self.landed:
+                    done.append((int(labels[f"{LABEL}/attempt"]), name))
+        self.landed += [name for _, name in sorted(done)]
+
+
+def run_of(obj: Json) -> Run:
+    """The run that a pod or a Job is."""
+    labels = obj["metadata"]["labels"]
+    at = obj["spec"].get("template", obj)["metadata"]["annotations"]
+    probe = json.loads(at[f"{LABEL}/check"])["check"].get("probe", "")
+    return Run(labels[f"{LABEL}/step"], int(labels[f"{LABEL}/attempt"]), probe)
+
+
+def commit(number: int) -> str:
+    """A commit's name."""
+    return f"{number:040x}"
+
+
+def broken_by(*names: str) -> Breaks:
+    """A check fails while one of these has work there that none of its repairs follows."""
+    return lambda check, there: any(name in there and f"{name}+1" not in there for name in names)
+
+
+def most_at_once(events: Sequence[Json], uid: str) -> int:
+    """How many pods of a project ran at once, at most."""
+    running, most = set[str](), 0
+    for happened in history(events, uid):
+        if happened.kind == "pod-created":
+            running.add(happened.uid)
+        elif happened.kind in ("pod-failed", "pod-succeeded", "pod-gone"):
+            running.discard(happened.uid)
+        most = max(most, len(running))
+    return most
+
+
+def acted_before_written(events: Sequence[Json]) -> list[str]:
+    """What was done before the status had the reason: a task repairs when the status has its repair, and the Job of a
+    run is removed when the status has its result."""
+    written: Json = {}
+    found = []
+    for event in events:
+        ref, answer = event["objectRef"], event.get("responseObject") or {}
+        name = ref.get("name") or (answer.get("metadata") or {}).get("name", "")
+        if ref.get("resource") == "parallelprojects" and answer.get("kind") == "ParallelProject":
+            written = (answer.get("status") or {}).get("verification") or written
+        elif ref.get("resource") == "jobs" and event["verb"] == "create" and answer.get("kind") == "Job":
+            notes = answer["spec"]["template"]["metadata"]["annotations"]
+            repair = json.loads(notes.get(f"{LABEL}/delivery", "{}")).get("repair", 0)
+            known = {row["task"]: row["repairs"] for row in written.get("repairs", ())}
+            if repair and known.get(answer["metadata"]["labels"][f"{LABEL}/task"]) != repair:
+                found.append(f"{name} was created, and the status has the repairs {known}")
+        elif ref.get("resource") == "jobs" and event["verb"] == "delete" and "-test-" in name:
+            known = {row["name"]: row["runs"] for row in written.get("checks", ())}
+            if int(name.split("-")[-2]) > known.get("test", 0):
+                found.append(f"{name} was removed, and the status has the runs {known}")
+    return found

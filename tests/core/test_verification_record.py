@@ -1,0 +1,168 @@
+"""What the status records of a verification is enough to continue it, and stays small."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parallelproject.core.report.verification_status import read_verification, render_verification
+from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.packed_lines import pack, unpack
+from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
+from parallelproject.core.verification.record import PRINTED_BYTES, VerificationRecord
+from parallelproject.core.verification.state import Repair, VerificationState
+from parallelproject.core.verification.verifying import CheckRun
+from parallelproject.model.verification_status import VerificationStatus
+from tests.core.examples import examples
+from tests.core.test_plan import task
+from tests.core.test_verifying import CHECKS, LEVELS, broken_by, never_repaired
+from tests.core.verified_world import VerifiedWorld
+
+
+class RecordedWorld(VerifiedWorld):
+    """Knows in each step of ended runs only what the status has, which is written and read between all steps."""
+
+    record = VerificationRecord()
+    largest = 0
+
+    def _step(self) -> bool:
+        ended = [run for run in self.runs if run.outcome]
+        numbers = [(run.check, run.number) for run in ended if run.revision]
+        recorded = self.record.with_ended(ended).with_state(self.state, 3)
+        for run in ended:
+            assert not recorded.is_to_be_recorded(run), "recorded once"
+        written = render_verification(recorded)
+        VerificationStatus.model_validate(written)
+        text = json.dumps(written)
+        self.largest = max(self.largest, len(text))
+        self.record = read_verification({"verification": json.loads(text)})
+        assert self.record == recorded
+        self.state = self.record.state
+        self.graph = self.base.with_repairs(self.state.floors, self.state.condemned)
+        self.runs = self.record.as_runs(self.graph) + [run for run in self.runs if not run.outcome]
+        assert {(run.check, run.number) for run in self.runs} >= {(c, self.record.numbers[c]) for c, _ in numbers}
+        return super()._step()
+
+    def started(self) -> int:
+        return sum(self.record.numbers.values())
+
+
+def both(breaks: Any, tasks: list[dict[str, Any]], **spec: Any) -> tuple[RecordedWorld, VerifiedWorld]:
+    """The same project with and without what is not recorded."""
+    fields = {"tasks": tasks, "verification": {"checks": CHECKS}, "parallelism": 4, **spec}
+    return RecordedWorld(breaks, **fields), VerifiedWorld(breaks, **fields)
+
+
+@examples(60)
+@given(st.data())
+def test_what_is_recorded_leads_to_the_same_decisions(data: st.DataObject) -> None:
+    names = [f"t{i}" for i in range(data.draw(st.integers(1, 9)))]
+    tasks = [
+        task(name, *data.draw(st.lists(st.sampled_from(names[:i]), max_size=2, unique=True)) if i else ())
+        for i, name in enumerate(names)
+    ]
+    culprits = data.draw(st.lists(st.sampled_from(names), max_size=3, unique=True))
+    lasting = data.draw(st.sampled_from(["", *culprits]))
+
+    def breaks(check: str, there: Sequence[str]) -> bool:
+        return broken_by(*culprits)(check, there) or bool(lasting and lasting in there)
+
+    recorded, plain = both(breaks, tasks, parallelism=data.draw(st.integers(1, 4)))
+    recorded.run()
+    plain.run()
+    assert recorded.violations == []
+    assert recorded.landed == plain.landed
+    assert recorded.repaired() == plain.repaired()
+    assert (recorded.states(), recorded.condition) == (plain.states(), plain.condition)
+    assert recorded.started() == len(plain.runs), "no run for a result that is recorded"
+
+
+def test_a_repair_has_the_output_of_the_run_that_failed_and_older_runs_are_dropped() -> None:
+    printed = "FAILED test_b.py::test_b - assert 1 == 2\n1 failed\n"
+    recorded = RecordedWorld(
+        broken_by("b", "d"), prints=lambda there: printed, tasks=LEVELS, verification={"checks": CHECKS}, parallelism=4
+    )
+    said = []
+    for _ in range(200):
+        if not recorded._step():
+            break
+        said += [recorded.record.printed(repairs[-1]) for repairs in recorded.state.repairs.values()]
+    assert recorded.repaired() == {"b": 1, "d": 1}
+    assert printed in said
+    assert len({run.revision for run in recorded.record.runs}) <= 2
+    assert recorded.record.printed(recorded.state.repairs["b"][-1]) is None
+
+
+def test_a_run_that_was_only_stopped_has_its_number_and_no_result() -> None:
+    stopped = CheckRun("test", 1, "", None, ProbeOutcome.BROKEN)
+    record = VerificationRecord().with_ended([stopped])
+    assert (record.runs, record.numbers) == ((), {"test": 1})
+    graph = RecordedWorld(never_repaired("a"), tasks=LEVELS, verification={"checks": CHECKS}).graph
+    assert [run.number for run in record.as_runs(graph)] == [1]
+
+
+def test_a_project_that_continues_is_verified_again_and_its_repairs_know_why() -> None:
+    run = CheckRun("test", 2, "r", None, ProbeOutcome.FAILED, LandedWork("b", "t", ()), "no\n")
+    stopped = VerificationState(
+        is_stopped=True, settled="r", repairs={"b": (Repair(1, "test", 2, "t"),)}, condemned=("b",)
+    )
+    record = VerificationRecord().with_ended([run]).with_state(stopped, 1).started_again(2)
+    assert (record.state.is_stopped, record.state.condemned, record.generation) == (False, (), 2)
+    graph = RecordedWorld(never_repaired("a"), tasks=LEVELS, verification={"checks": CHECKS}).graph
+    assert all(known.revision == "" for known in record.as_runs(graph)), "no result of before counts"
+    assert record.printed(record.state.repairs["b"][-1]) == "no\n"
+    assert not record.is_to_be_recorded(run)
+
+
+def test_late_runs_of_what_has_a_result_are_not_recorded_and_runs_end_in_any_order() -> None:
+    def run(number: int, revision: str) -> CheckRun:
+        return CheckRun("test", number, revision, Probe(number), ProbeOutcome.PASSED)
+
+    record = VerificationRecord().with_ended([run(2, "a"), run(1, "a")])
+    assert [each.number for each in record.runs] == [2, 1]
+    record = record.with_ended([run(4, "b")])
+    assert record.with_ended([run(3, "a")]) is record
+    assert [each.number for each in record.with_ended([run(5, "b")]).runs] == [4, 5]
+
+
+@pytest.mark.parametrize("checks", [1, 20])
+def test_many_runs_that_print_much_stay_within_their_bytes(checks: int) -> None:
+    noise = "\n".join(f"FAILED tests/test_{i}.py::test_{hash((i, 7))}" for i in range(150))
+    changes = tuple(LandedChange(f"t{i}", "", (f"src/{i}.py",), i) for i in range(100))
+    runs = [
+        CheckRun(
+            f"check{c}", n, "r", Probe(99, (n,)) if n > 2 else None, ProbeOutcome.FAILED,
+            LandedWork("b" * 40, "t" * 40, changes) if n <= 2 else None, noise,
+        )
+        for c in range(checks)
+        for n in range(1, 40 if checks > 1 else 125)
+    ]  # fmt: skip
+    record = VerificationRecord().with_ended(runs)
+    written = render_verification(record)
+    VerificationStatus.model_validate(written)
+    rows = [json.loads(line) for line in unpack("".join(written["runs"])).splitlines()]
+    assert sum(len(row.get("printed", "")) for row in rows) <= PRINTED_BYTES
+    assert sum("work" in row for row in rows) == 1, "what several have found is written once"
+    assert sum(map(len, written["runs"])) < 200_000
+    assert read_verification({"verification": written}) == record
+    whole = [run for run in record.runs if run.probe is None]
+    assert all(run.printed for run in whole), "those on the tip are what people and tasks read"
+
+
+def test_what_somebody_else_has_written_is_read_or_counts_as_nothing() -> None:
+    state = VerificationState(3, 7, "c" * 40, settled="r", repairs={"b": (Repair(2, "test", 4, "c" * 40, "a"),)})
+    record = VerificationRecord(numbers={"test": 4}).with_state(state, 5)
+    written = render_verification(record)
+    assert read_verification({"verification": written}) == record
+    for key in ("levels", "result", "succeeded", "observedGeneration"):
+        assert read_verification({"verification": {**written, key: None}}) == VerificationRecord()
+    for row in ({}, {"task": "b"}, {"task": "b", "repairs": -1, "afterAttempt": 1, "check": "x", "run": 1}):
+        assert read_verification({"verification": {**written, "repairs": [row]}}) == VerificationRecord()
+    for text in ([pack('{"check": "x"}\n')], [pack("no\n")], [{"check": "x"}], 3):
+        assert read_verification({"verification": {**written, "runs": text}}) == VerificationRecord()
+    assert read_verification({"verification": {**written, "runs": ["no"]}}) == record
+    assert read_verification({"verification": "no"}) == VerificationRecord()
+    assert read_verification({}) == VerificationRecord()

@@ -1,0 +1,65 @@
+"""A program ends in time, whatever it has started: its output may be held open by a process in the background."""
+
+import os
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from parallelproject.cli.doctor import programs
+from parallelproject.limited_process import run_limited
+from parallelproject.local.supervisor.process_tree import is_alive
+from tests.local.runner import until
+
+LONG = 1e6
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[Path]:
+    """A FIFO whose readers wait until the end of the test."""
+    fifo = tmp_path / "held"
+    os.mkfifo(fifo)
+    yield fifo
+    with suppress(OSError):
+        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
+
+
+def test_what_it_leaves_in_the_background_is_not_waited_for(held: Path, tmp_path: Path) -> None:
+    script = f"cat {held} & cat; echo wrong >&2; echo $X; pwd; exit 3"
+    found = run_limited(
+        ["sh", "-c", script], LONG, stdin=b"given\n", folder=tmp_path, environment={**os.environ, "X": "x"}
+    )
+    assert (found.returncode, found.stderr) == (3, b"wrong\n")
+    assert found.stdout == b"given\nx\n" + os.fsencode(tmp_path) + b"\n"
+
+
+@pytest.mark.parametrize("own_group", [True, False])
+def test_one_that_takes_longer_is_killed_with_its_group_if_it_has_one(
+    held: Path, tmp_path: Path, *, own_group: bool
+) -> None:
+    child, errors = tmp_path / "child", list[BaseException]()
+
+    def run() -> None:
+        try:
+            run_limited(["sh", "-c", f"cat {held} & echo $! > {child}; exec cat {held}"], 0.5, own_group=own_group)
+        except subprocess.TimeoutExpired as error:
+            errors.append(error)
+
+    while not (child.exists() and child.read_text()):  # the time may be over before it has started its child
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+    assert errors
+    pid = int(child.read_text())
+    if own_group:
+        until(lambda: not is_alive(pid, None), what="the end of its child")
+    else:
+        assert is_alive(pid, None)
+
+
+def test_doctor_reads_what_a_program_says_that_leaves_a_daemon(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "_SECONDS", LONG)
+    assert programs.ask(["sh", "-c", f"cat {held} & echo 1.2.3"]) == (0, "1.2.3")
