@@ -14,9 +14,9 @@ from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.hooks import HookOccasion, HookProgress, all_occasions
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.core.report.status import condition, read_status, render_status
+from parallelproject.core.report.status import condition, read_status, rejected_status, render_status
 from parallelproject.core.report.why.why import why
-from parallelproject.model.problem import ProblemsError
+from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import HookKind
 from parallelproject.model.status import GroupPhase, HookRunState, TaskState
@@ -205,6 +205,15 @@ def test_a_group_that_waits_for_a_merge_is_in_coordination() -> None:
     assert phases(graph, spec, made)["X"] is GroupPhase.COORDINATION
     made = plan(graph, spec, Ledger(merged=(1, 2)), ended, 30.0)
     assert phases(graph, spec, made)["X"] is GroupPhase.DONE
+
+
+def test_what_is_recorded_of_hooks_stays_while_the_spec_is_not_accepted() -> None:
+    played = HookedWorld(hooks=hooks("beforeLevel"), tasks=TASKS[:2]).run()
+    assert played.plan is not None
+    status = render_status(played.graph, played.spec, played.plan, {}, 1, 9.0, hooks=played.report, name="p")
+    rejected = rejected_status([Problem("spec.tasks", "are wrong")], status, {}, 2, 10.0)
+    assert rejected["hooks"] == status["hooks"] != []
+    assert rejected["groups"] == status["groups"]
 
 
 def test_a_role_of_a_hook_has_to_exist() -> None:

@@ -162,6 +162,28 @@ def test_it_sees_what_has_landed_and_nothing_of_it_lands(runner: Make, tmp_path:
     assert {entry.name for entry in (run.state / "git").iterdir()} == {"home", "landing"}
 
 
+def test_a_level_is_verified_before_the_hook_of_the_next_one_runs(runner: Make, tmp_path: Path) -> None:
+    checkout = Checkout(tmp_path)
+    check = {"name": "test", "command": ["/bin/sh", "-c", "echo check >> $JOURNAL"]}
+    run = runner(
+        {
+            "tasks": TASKS,
+            "parallelism": 1,
+            "hooks": {"beforeLevel": hook(), "afterLevel": hook()},
+            "verification": {"checks": [check]},
+        },
+        "echo work > $PPROJ_TASK_ID.txt",
+        options={"repository": checkout.path},
+    )
+    run.run()
+    assert run.journal() == [
+        *("beforeLevel 0 1", "afterLevel 0 1", "check"),
+        *("beforeLevel 1 1", "afterLevel 1 1", "check"),
+    ]
+    assert status(run)["groups"] == [{"name": "X", "phase": "Done"}]
+    assert checkout.tasks() == ["a", "b"]
+
+
 @pytest.mark.timeout(1200)
 @pytest.mark.sampled(1, by=("victim",))
 @pytest.mark.parametrize("victim", VICTIMS)
