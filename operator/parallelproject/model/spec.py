@@ -533,6 +533,9 @@ class Retry(Model):
     rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Its attempts up to this number no longer count, whatever their result: the task runs again from the start. Not
     with spec.git."""
+    repair_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """If the task has failed with VerificationFailed, and has no later attempt than this one: it repairs its work again,
+    with all repairs of maxRepairs. In a local run only."""
 
 
 class NotifyEvent(StrEnum):

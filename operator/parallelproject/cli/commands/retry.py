@@ -14,6 +14,7 @@ from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.core.planner.attempt import EX_TEMPFAIL
+from parallelproject.core.report.attention import needs_of_status
 from parallelproject.core.report.status import condition
 from parallelproject.model.problem import listed
 from parallelproject.model.status import Reason
@@ -61,6 +62,9 @@ async def run(
         failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
         wanted = list(dict.fromkeys([*failed, *skipped_tasks(project, tasks)]))  # one that failed may be skipped since
         deferred = deferred_tasks(project, tasks)
+        if not wanted and not stopped and not deferred and _is_broken(project):
+            lines[:] = [f"{name}: what has landed is verified again"]
+            return retry_patch(project, {})
         if not wanted and not stopped and not deferred:
             lines[:] = [_nothing(project)]
             return None
@@ -71,8 +75,15 @@ async def run(
     await asking.change(patch, lambda: lines, lambda: retried, terminal.show)
 
 
+def _is_broken(project: Json) -> bool:
+    """Whether it has ended because of what has landed."""
+    return bool(needs_of_status(project.get("status") or {}, ()))
+
+
 def _entry(row: Mapping[str, Any]) -> Json:
     """The entry of spec.retries that forgives what a failed task has behind it."""
+    if row.get("reason") == Reason.VERIFICATION_FAILED:
+        return {"id": row["id"], "repairAfter": int(row.get("attempts") or 0)}
     conflicts = int(row.get("conflicts") or 0)
     forgive = int(row.get("failures") or 0) or (0 if conflicts else 1)
     return {"id": row["id"], "forgive": forgive} | ({"forgiveConflicts": conflicts} if conflicts else {})

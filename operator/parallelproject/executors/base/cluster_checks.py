@@ -41,6 +41,9 @@ def local_only(spec: Spec) -> Iterator[Problem]:
     if spec.notify is not None:
         hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
         yield Problem("spec.notify", "is for local runs only", hint)
+    for i, retry in enumerate(spec.retries):
+        if retry.repair_after:
+            yield Problem(f"spec.retries[{i}].repairAfter", "is for local runs only", "remove it, or use pproj run")
     for i, limit in enumerate(spec.limits):
         if limit.adaptive is not None:
             yield Problem(f"spec.limits[{i}].adaptive", "is for local runs only", "remove it, or use pproj run")

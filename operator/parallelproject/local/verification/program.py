@@ -21,7 +21,7 @@ from parallelproject.git.branches.probes import probe_commit
 from parallelproject.git.plumbing.changes import changes
 from parallelproject.git.plumbing.delivery import Place
 from parallelproject.git.plumbing.failure import GitFailedError
-from parallelproject.git.plumbing.outcome import ConflictError, DeliveryError
+from parallelproject.git.plumbing.outcome import BranchRewrittenError, ConflictError, DeliveryError
 from parallelproject.git.plumbing.store import GitStore, opened
 from parallelproject.git.workspace.prepare import check_out
 from parallelproject.local.delivery.command import Runner
@@ -29,9 +29,6 @@ from parallelproject.local.delivery.program import delivery_of, printed_since
 from parallelproject.local.delivery.ready_workspace import ReadyWorkspace
 from parallelproject.local.state.workspaces import make_around
 from parallelproject.local.verification.result import CheckResult, write
-
-_NOT_STARTED = (126, 127)
-"""Exit codes of a command that cannot be executed."""
 
 
 def main(file: str) -> int:
@@ -41,7 +38,7 @@ def main(file: str) -> int:
         result = verification.run()
     except (DeliveryError, GitFailedError) as error:
         _print(f"the workspace of the check cannot be made: {error}")
-        return 1
+        result = None if verification.is_stopping else CheckResult(ProbeOutcome.BROKEN, printed=str(error))
     except Exception:
         traceback.print_exc()  # to the log
         return 1
@@ -61,6 +58,10 @@ class _Checkout:
     is_needed: bool
 
 
+class _RewrittenError(Exception):
+    """A commit that the run is about is not on the branch."""
+
+
 class _CheckedWork:
     """One run of a check."""
 
@@ -76,8 +77,13 @@ class _CheckedWork:
         self._deadline: float | None = settings["deadline"]
         self._ready = ReadyWorkspace(settings, self._delivery, self._place, environment, self._runner, _print)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._runner.is_stopping
+
     def run(self) -> CheckResult | None:
-        """The result; None where it was asked to end, or the command could not run.
+        """The result; None where it was asked to end, or the setup failed.
 
         Raises:
             DeliveryError, GitFailedError: the repository cannot be read.
@@ -87,6 +93,9 @@ class _CheckedWork:
         with opened(self._delivery, self._place) as store:
             try:
                 found = self._check_out(store)
+            except _RewrittenError:
+                _print("somebody has rewritten the branch: what it was to run on is not there any more")
+                return CheckResult(ProbeOutcome.STALE)
             except ConflictError as error:
                 _print(f"it cannot be built: {error}")
                 return CheckResult(ProbeOutcome.CONFLICT)
@@ -100,7 +109,7 @@ class _CheckedWork:
             return None
         start = self._log.stat().st_size
         failed = self._ready.run(self._settings["argv"], self._deadline)
-        if self._runner.is_stopping or (failed and failed.exit_code in _NOT_STARTED):
+        if self._runner.is_stopping:
             return None
         if failed is None:
             return CheckResult(ProbeOutcome.PASSED, 0, found.work)
@@ -109,21 +118,28 @@ class _CheckedWork:
 
     def _check_out(self, store: GitStore) -> _Checkout:
         settings = self._settings
-        tip = branch_tip(store)
         known = settings["work"]  # made again, since some of its commits may exist only here
+        try:
+            tip = branch_tip(store)
+        except BranchRewrittenError:
+            if known:
+                raise _RewrittenError from None
+            raise
+        if known and not all(store.commit_of(known[end]) for end in ("base", "tip")):
+            raise _RewrittenError
         work = landed_work(store, known["base"], known["tip"]) if known else landed_work(store, settings["since"], tip)
         probe = self._probe or Probe(len(work.changes))
         commit = work.tip if probe == Probe(len(work.changes)) else probe_commit(store, work.base, work.changes, probe)
         _print(f"checks {commit[:10]}" + (f", {probe.name}" if self._probe else ""))
-        if not known and not self._is_needed(store, settings["since"], commit):
+        if not known and not self._is_needed(store, work, commit):
             return _Checkout(work, is_needed=False)
         check_out(store, commit)
         return _Checkout(work, is_needed=True)
 
-    def _is_needed(self, store: GitStore, since: str, commit: str) -> bool:
-        """Whether a path that the check is about has changed."""
-        patterns = self._settings["paths"]
-        if not since or not patterns:
+    def _is_needed(self, store: GitStore, work: LandedWork, commit: str) -> bool:
+        """Whether a path that the check is about has changed since it passed."""
+        patterns, since = self._settings["paths"], self._settings["since"]
+        if not patterns or work.base != since:  # it has not passed on anything that is on the branch
             return True
         return any(fits(change.path, pattern) for change in changes(store.git, since, commit) for pattern in patterns)
 

@@ -4,30 +4,17 @@ from typing import Self
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
+from parallelproject.core.planner.constraints.verified_work import verified_levels
 from parallelproject.core.planner.explanation import Explanation, View
-from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.names import level_name
 from parallelproject.model.status import ConditionType, Reason
 
-VerifiedLevels = tuple[int, int]
-"""The number of levels that are verified, from the first on, and of the tasks that had succeeded in them: if another
-one has succeeded since, they are not verified."""
-
-
-def verified_levels(verified: VerifiedLevels, snapshot: Snapshot) -> int:
-    """How many levels are verified with all that has succeeded in them."""
-    levels, succeeded = verified
-    return levels if succeeded == snapshot.succeeded_below(levels) else 0
-
-
-def is_verified(verified: VerifiedLevels | None, snapshot: Snapshot) -> bool:
-    """Whether nothing has succeeded that is not verified; also where nothing is to be verified."""
-    levels = len(snapshot.graph.levels)
-    return verified is None or not snapshot.succeeded_below(levels) or verified_levels(verified, snapshot) == levels
-
 
 class VerificationGate(Constraint):
-    """Blocks tasks of levels above the verified ones, except repairs. A prediction assumes that it takes no time."""
+    """Blocks tasks of levels above the verified ones, except repairs and what these have to wait for.
+
+    Nothing is verified before they have ended. A prediction assumes that verification takes no time.
+    """
 
     reasons = (Reason.WAITING_FOR_VERIFICATION,)
 
@@ -39,7 +26,8 @@ class VerificationGate(Constraint):
         """With verification."""
         if situation.verified is None:
             return None
-        return cls(situation.graph, verified_levels(situation.verified, situation.snapshot))
+        verified = verified_levels(situation.verified, situation.snapshot)
+        return cls(situation.graph, max(verified, situation.repairs))
 
     def blocks(self, task: int) -> Block | None:
         """Whether the level before its own is not verified."""

@@ -1,0 +1,40 @@
+"""What of a project has passed the checks of its verification."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from parallelproject.core.planner.snapshot import Snapshot
+from parallelproject.model.status import TaskState
+
+
+class VerifiedWork(NamedTuple):
+    """What has passed the checks."""
+
+    levels: int = 0
+    """Number of levels that are verified, from the first on."""
+    tasks: Mapping[str, int] = MappingProxyType({})
+    """By id, the tasks whose work was verified, each with the number of its last attempt at that time."""
+
+
+NOTHING_VERIFIED = VerifiedWork()
+
+
+def verified_levels(verified: VerifiedWork, snapshot: Snapshot) -> int:
+    """How many levels are verified with all that has succeeded in them.
+
+    Since then a task may have been added to one, or have landed again.
+    """
+    graph, states, tasks = snapshot.graph, snapshot.states, verified.tasks
+    for level, members in enumerate(graph.levels[: verified.levels]):
+        for i in members:
+            if states[i] is TaskState.SUCCEEDED and tasks.get(graph.ids[i]) != snapshot.record(i).attempts:
+                return level
+    return min(verified.levels, len(graph.levels))
+
+
+def is_verified(verified: VerifiedWork | None, snapshot: Snapshot) -> bool:
+    """Whether nothing has succeeded that is not verified; also where nothing is to be verified."""
+    if verified is None or TaskState.SUCCEEDED not in snapshot.states:
+        return True
+    return verified_levels(verified, snapshot) == len(snapshot.graph.levels)
