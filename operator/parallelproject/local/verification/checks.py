@@ -86,7 +86,7 @@ class LocalVerification:
         self._file = self._folder / _STATE
         found = self._read_state()
         started = found.with_checks(fingerprints(settings)) if settings else found
-        self.state = started.started_again() if is_started_again else started
+        self.state = started.started_again() if settings and is_started_again else started
         if self.state != found:
             self._write_state(self.state)
         self._runs: dict[WorkKey, CheckRun] = {}
