@@ -310,7 +310,8 @@ def test_whatever_people_change_between_two_sessions_it_ends(data: st.DataObject
         tasks = [task(name, *(need for need in needs[name] if need in kept)) for name in names if name in kept]
         tasks += [task("new")] * data.draw(st.booleans())
         skip = data.draw(st.lists(st.sampled_from(kept), max_size=1))
-        settings = {"maxRepairs": data.draw(st.integers(0, 3))}
+        after = data.draw(st.sampled_from([{}, {}, {"after": "Landings", "every": data.draw(st.integers(1, 4))}]))
+        settings = {"maxRepairs": data.draw(st.integers(0, 3)), **after}
         policy = data.draw(st.sampled_from(["FinishLevel", "Continue"]))
         found = data.draw(st.sampled_from(checks))
         often = {"maxAttempts": data.draw(st.integers(1, 2)), "backoffSeconds": 0}

@@ -5,12 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from parallelproject.core.planner.attempt import Attempt, Phase
-from parallelproject.core.planner.constraints.verified_work import VerifiedWork, verified_levels
+from parallelproject.core.planner.constraints.verified_work import EVERY, VerifiedWork, unverified, verified_levels
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
 from parallelproject.core.verification.state import VerificationState
 from parallelproject.core.verification.verifying import CheckRun, fingerprints, verify
+from parallelproject.model.spec import VerifyAfter
 from parallelproject.model.status import TaskState
 from tests.core.projects import compiled
 
@@ -124,6 +125,10 @@ class VerifiedWorld:
         reached = verified_levels(self.ledger.verified or VerifiedWork(), snapshot)
         is_open = [state in (TaskState.PENDING, TaskState.RUNNING) for state in made.states]
         repairs = [self.graph.index[name] for name in self.state.repairs if name in self.graph.index]
+        if self.settings.after is VerifyAfter.LANDINGS:
+            count = unverified(self.ledger.verified or VerifiedWork(), snapshot)
+            is_closed = count >= (self.settings.every or EVERY) or any(is_open[i] for i in repairs)
+            reached = -1 if is_closed else len(self.graph.levels)
         reached = max([reached, *(self.graph.level[i] for i in repairs if is_open[i])])
         for launch in made.launches:
             task = self.graph.ids[launch.task]

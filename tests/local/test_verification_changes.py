@@ -139,3 +139,16 @@ def test_a_branch_that_is_rewritten_during_a_search_is_verified_as_it_is_then(
     assert checkout.tasks()[2:] == ["b", "c"]
     assert checkout.show("b.txt") == "repaired"
     assert condition(run)["status"] == "True"
+
+
+def test_it_is_verified_after_each_landing_where_that_is_asked_for(
+    verified: Make, checkout: Checkout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOES_a", "bad")
+    tasks = [{"id": "a"}, {"id": "b", "dependencies": ["a"]}]
+    run = verified(tasks, after="Landings", every=1)
+    run.spec["scheduling"] = "Graph"
+    output = run.run()
+    assert checkout.tasks() == ["a", "a", "b"]
+    assert "verified: 1 task at " in output
+    assert "verified: 2 tasks at " in output

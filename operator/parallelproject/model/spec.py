@@ -298,9 +298,21 @@ class VerificationCheck(Model):
     """Maximum time of one run, in seconds; then the check has failed. By default that of defaults."""
 
 
-class Verification(Model):
-    """Checks of what has landed together. Each level is verified before the next one starts."""
+class VerifyAfter(StrEnum):
+    """When what has landed is verified."""
 
+    LEVEL = "Level"
+    LANDINGS = "Landings"
+
+
+class Verification(Model):
+    """Checks of what has landed together. The next level, or further tasks, start when they pass."""
+
+    after: VerifyAfter = VerifyAfter.LEVEL
+    """Level: each level is verified before the next one starts. Landings: when as many tasks as every have landed, and at
+    the end; then further tasks start when the checks pass. Running tasks finish first."""
+    every: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    """Number of tasks that land before what has landed is verified; 5 by default. Only with after: Landings."""
     checks: Annotated[list[VerificationCheck], Field(min_length=1, max_length=20)]
     """The checks. They run at the same time, as far as there are free slots of parallelism."""
     on_failure: OnCheckFailure = OnCheckFailure.REPAIR

@@ -222,7 +222,7 @@ def plan(
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
         graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
-        free=free, repairs=_top_repair(graph, states) if prior.verified else 0,
+        free=free, repairs=_top_repair(graph, states) if prior.verified is not None else -1,
     )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
@@ -339,9 +339,9 @@ def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:
 
 
 def _top_repair(graph: CompiledGraph, states: Sequence[TaskState]) -> int:
-    """The highest level with a task that runs again; 0: no such task."""
+    """The highest level with a task that runs again; -1: no such task."""
     again = (graph.level[i] for i in graph.rerun_after if states[i] is _PENDING or states[i] is _RUNNING)
-    return max(again, default=0)
+    return max(again, default=-1)
 
 
 def _is_busy(snapshot: Snapshot) -> bool:

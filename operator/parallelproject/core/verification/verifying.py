@@ -14,8 +14,15 @@ from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
-from parallelproject.core.planner.constraints.verified_work import VerifiedWork, verified_levels
+from parallelproject.core.planner.constraints.verified_work import (
+    EVERY,
+    NOTHING_VERIFIED,
+    VerifiedWork,
+    unverified,
+    verified_levels,
+)
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.core.verification.failure_report import FailureReport, confirmed, judge, read_failure
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import FOREIGN, Probe, ProbeOutcome, is_foreign
@@ -24,7 +31,7 @@ from parallelproject.core.verification.state import PassedCheck, Repair, Verific
 from parallelproject.core.verification.verdict import CulpritVerdict, Fault, VerdictKind
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import listed
-from parallelproject.model.spec import OnCheckFailure, Verification, VerificationCheck
+from parallelproject.model.spec import OnCheckFailure, Verification, VerificationCheck, VerifyAfter
 from parallelproject.model.status import TaskState
 
 SHORT = 10
@@ -121,18 +128,19 @@ def verify(
     if plan.stopped is not None or state.is_stopped or snapshot is None:
         return Verifying(state, (), running, state.condition)
     open_repairs = [task for task in state.repairs if task in graph.index and plan.states[graph.index[task]] in _OPEN]
-    if open_repairs or verified_levels(state.verified, snapshot) >= plan.level:
+    if open_repairs or not _is_due(settings, plan, snapshot, state.verified):
         return Verifying(state, (), running, state.condition)
-    landed = _landed(graph, plan)
+    landed = _landed(settings, graph, plan)
     if landed.items() <= state.verified.tasks.items():  # nothing has landed since
-        return Verifying(replace(state, verified=_plus(state, graph, plan, {})), (), running, state.condition)
-    revision = _digest([plan.level, sorted(landed.items()), state.epoch])
+        return Verifying(replace(state, verified=_plus(settings, state, graph, plan, {})), (), running, state.condition)
+    level = plan.level if settings.after is VerifyAfter.LEVEL else 0
+    revision = _digest([level, sorted(landed.items()), state.epoch])
     if state.settled == _digest([revision, sorted(state.checks.items())]):
         # It was broken, and no repair is open or has landed: they were skipped, or what they build on has failed.
         condition = state.condition
         if condition[1] == "Repairing":
             condition = ("False", "VerificationFailed", f"{condition[2]}; it was not repaired")
-        state = replace(state, verified=_plus(state, graph, plan, landed), condition=condition)
+        state = replace(state, verified=_plus(settings, state, graph, plan, landed), condition=condition)
         return Verifying(state, (), running, condition)
     launches: list[CheckLaunch] = []
     results: dict[str, _Result] = {}
@@ -157,9 +165,9 @@ def verify(
                 launches.append(CheckLaunch(check, number, mark, probe if work else None, work, since))
     stops = [run for run in running if run.check in results or run not in current.get(run.check, ())]
     if len(results) < len(settings.checks):
-        levels = _levels_named(state.verified.levels if state.verified.levels < plan.level else 0, plan.level)
+        what = _named(settings, plan, landed, state.verified)
         waiting = [check.name for check in settings.checks if check.name not in results]
-        message = f"{levels}: {listed(waiting, 5)}"
+        message = f"{what}: {listed(waiting, 5)}"
         if searched := [name for name in waiting if _is_searched(name, current[name], launches)]:
             message += f"; it failed, and runs on parts of the work show who broke it: {listed(searched, 5)}"
         return Verifying(state, launches, stops, ("Unknown", "Verifying", message))
@@ -246,10 +254,10 @@ def _settled(
         passed={**state.passed, **passed},
     )
     failed = {name: result for name, result in results.items() if result.verdict is not None}
-    verified = _plus(state, graph, plan, landed)
+    verified = _plus(settings, state, graph, plan, landed)
     if not failed:
         tip = next(iter(results.values())).tip
-        message = f"{_levels_named(0, plan.level)} at {tip[:SHORT]}: {listed(list(results), 5)}"
+        message = f"{_named(settings, plan, landed)} at {tip[:SHORT]}: {listed(list(results), 5)}"
         if now_flaky:
             message += f"; flaky, passed when it ran again: {listed(now_flaky, 5)}"
         return replace(state, verified=verified, condition=("True", "Verified", message))
@@ -278,7 +286,7 @@ def _settled(
         message += f"; repaired {most} times: {listed(given_up, 5)}"
     if len(given_up) == len(able):  # nothing lands because of it, so there is nothing else to verify
         left = {task: number for task, number in landed.items() if task not in given_up}
-        state = replace(state, verified=_plus(state, graph, plan, left))
+        state = replace(state, verified=_plus(settings, state, graph, plan, left))
     return replace(
         state,
         repairs=repairs,
@@ -288,20 +296,34 @@ def _settled(
     )
 
 
-def _landed(graph: CompiledGraph, plan: Plan) -> dict[str, int]:
-    """The tasks that have succeeded in the levels that are done, with the numbers of their last attempts."""
+def _is_due(settings: Verification, plan: Plan, snapshot: Snapshot, verified: VerifiedWork) -> bool:
+    """Whether it is time to verify: a level has ended, or enough has landed and nothing lands meanwhile."""
+    if settings.after is VerifyAfter.LEVEL:
+        return verified_levels(verified, snapshot) < plan.level
+    if plan.running:
+        return False
+    count = unverified(verified, snapshot)
+    return count >= (settings.every or EVERY) or (count > 0 and plan.level == len(snapshot.graph.levels))
+
+
+def _landed(settings: Verification, graph: CompiledGraph, plan: Plan) -> dict[str, int]:
+    """The tasks whose work is verified together, with the numbers of their last attempts: all that have succeeded, with
+    ``after: Level`` those of the levels that are done."""
     records = plan.ledger.records
     return {
         graph.ids[i]: records[graph.ids[i]].attempts
         for i, state in enumerate(plan.states)
-        if state is TaskState.SUCCEEDED and graph.level[i] < plan.level
+        if state is TaskState.SUCCEEDED and (graph.level[i] < plan.level or settings.after is VerifyAfter.LANDINGS)
     }
 
 
-def _plus(state: VerificationState, graph: CompiledGraph, plan: Plan, landed: Mapping[str, int]) -> VerifiedWork:
+def _plus(
+    settings: Verification, state: VerificationState, graph: CompiledGraph, plan: Plan, landed: Mapping[str, int]
+) -> VerifiedWork:
     """What is verified, when this is as well."""
     before = {task: number for task, number in state.verified.tasks.items() if task in graph.index}
-    return VerifiedWork(plan.level, {**before, **landed})
+    levels = plan.level if settings.after is VerifyAfter.LEVEL else len(graph.levels)
+    return VerifiedWork(levels, {**before, **landed})
 
 
 def _blamed(failed: Mapping[str, _Result], graph: CompiledGraph) -> dict[str, Repair]:
@@ -368,6 +390,12 @@ def _digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
 
 
-def _levels_named(first: int, end: int) -> str:
-    last = level_name(end - 1)
-    return last if first >= end - 1 else f"{level_name(first)} to {last}"
+def _named(
+    settings: Verification, plan: Plan, landed: Mapping[str, int], before: VerifiedWork = NOTHING_VERIFIED
+) -> str:
+    """What is verified, without what was before."""
+    if settings.after is VerifyAfter.LANDINGS:
+        count = len(landed.items() - before.tasks.items())
+        return "1 task" if count == 1 else f"{count} tasks"
+    first, last = (before.levels if before.levels < plan.level else 0), level_name(plan.level - 1)
+    return last if first >= plan.level - 1 else f"{level_name(first)} to {last}"

@@ -60,8 +60,8 @@ class Situation(NamedTuple):
     """Whether it is that of a simulation: there nobody is asked for anything."""
     free: Collection[int] = frozenset()
     """Of the tasks that conditions decide on, those that wait for no other."""
-    repairs: int = 0
-    """With a verification, the highest level with a task that repairs what it has landed; 0: no such task."""
+    repairs: int = -1
+    """With a verification, the highest level with a task that repairs what it has landed; -1: no such task."""
 
     def role_of(self, task: int) -> str | None:
         """The role that the next attempt of a task would have."""

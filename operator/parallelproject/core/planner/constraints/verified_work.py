@@ -7,6 +7,9 @@ from typing import NamedTuple
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.status import TaskState
 
+EVERY = 5
+"""Number of tasks that land before a verification with ``after: Landings``, by default."""
+
 
 class VerifiedWork(NamedTuple):
     """What has passed the checks."""
@@ -33,8 +36,15 @@ def verified_levels(verified: VerifiedWork, snapshot: Snapshot) -> int:
     return min(verified.levels, len(graph.levels))
 
 
+def unverified(verified: VerifiedWork, snapshot: Snapshot) -> int:
+    """How many tasks have succeeded that are not verified."""
+    ids, tasks = snapshot.graph.ids, verified.tasks
+    return sum(
+        state is TaskState.SUCCEEDED and tasks.get(ids[i]) != snapshot.record(i).attempts
+        for i, state in enumerate(snapshot.states)
+    )
+
+
 def is_verified(verified: VerifiedWork | None, snapshot: Snapshot) -> bool:
     """Whether nothing has succeeded that is not verified; also where nothing is to be verified."""
-    if verified is None or TaskState.SUCCEEDED not in snapshot.states:
-        return True
-    return verified_levels(verified, snapshot) == len(snapshot.graph.levels)
+    return verified is None or unverified(verified, snapshot) == 0
