@@ -118,7 +118,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             asked = directory.requests.begin(options.skip)
             for_once = [task for task in options.skip if task not in project.spec.skip and not asked.skip.get(task)]
             resumed = resume(
-                graph, spec, store, history, clock.now(), asked, verification.state.verified if verification else None
+                graph, spec, store, history, clock.now(), asked, verification.verified if verification else None
             )
             began = clock.now() - history.elapsed
             place = f" --state-dir {shlex.quote(str(path))}" if path else ""
@@ -308,8 +308,8 @@ def _verification(
     history: History,
     sandbox: Bubblewrap | None,
 ) -> "LocalVerification | None":
-    """The verification of what lands, where the spec asks for one."""
-    if spec.verification is None:
+    """The verification of what lands, where the spec asks for one, or an earlier session has recorded one."""
+    if spec.verification is None and (deliveries is None or not store.attempts()):
         return None
     if deliveries is None:
         raise ProblemsError(
@@ -317,6 +317,8 @@ def _verification(
         )
     from parallelproject.local.verification.checks import LocalVerification
 
+    if spec.verification is None and not LocalVerification.has_record(directory):
+        return None
     return LocalVerification(
         spec.verification, spec, deliveries, directory, options.grace_seconds, store.attempts(),
         is_started_again=history.completed, sandbox=sandbox,

@@ -15,7 +15,7 @@ from parallelproject.core.graph.cycles import find_cycles
 from parallelproject.core.graph.file_overlap import Conflict, FileLocks, conflicts, lock_files, normalise
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.spec import Scheduling, Spec, Task
+from parallelproject.model.spec import Scheduling, Spec, Task, VerifyAfter
 from parallelproject.model.suggest import did_you_mean
 
 BOTTLENECKS = 5
@@ -387,6 +387,9 @@ def _check_verification(spec: Spec) -> list[Problem]:
         for i, name in enumerate(names)
         if name in names[:i]
     ]
+    if spec.verification.every is not None and spec.verification.after is not VerifyAfter.LANDINGS:
+        hint = "set after: Landings, or remove it"
+        problems.append(Problem(f"{place}.every", f"{spec.verification.every}: needs after: Landings", hint))
     if spec.git is not None and spec.git.is_by_task:
         found = "verifies one shared branch, and with strategy BranchPerTask each task has its own"
         problems.append(Problem(place, found, "remove one of the two"))

@@ -22,7 +22,7 @@ from parallelproject.core.planner.constraints.constraint import Constraint, Situ
 from parallelproject.core.planner.constraints.fallbacks import acting_roles, remembered
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
-from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
+from parallelproject.core.planner.constraints.verified_work import VerifiedWork, is_verified
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.snapshot import Snapshot, Unseen
 from parallelproject.core.planner.spending import Spending
@@ -51,7 +51,7 @@ class Ledger:
     """How many tasks of each adaptive limit may run, for those that its provider has refused some."""
     met: Mapping[str, MetLimit] = field(default_factory=dict)
     """By pool, the limit that is not over. Only where there are fallbacks; else the records have them all."""
-    verified: VerifiedLevels | None = None
+    verified: VerifiedWork | None = None
     """What has passed the checks of the verification; None: there are none."""
     spending: Spending = field(default_factory=dict)
     """By role, what its attempts have spent that have ended, also those of tasks that were removed or run again."""
@@ -196,7 +196,8 @@ def plan(
         snapshot = snapshot.ended_by(now, ahead)
 
     # 3. Whether the project ends.
-    may_run = _is_busy(snapshot) or any(unfinished)
+    is_checked = is_verified(prior.verified, snapshot)
+    may_run = _is_busy(snapshot) or any(unfinished) or not is_checked
     start_time = prior.start_time if prior.start_time is not None else _first_start(snapshot, now)
     if prior.completion_time is not None and graph.rerun_after and not spec.stop and _starts_over(snapshot, prior):
         start_time = now
@@ -221,7 +222,7 @@ def plan(
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
         graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
-        free=free,
+        free=free, repairs=_top_repair(graph, states) if prior.verified is not None else -1,
     )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
@@ -263,7 +264,7 @@ def plan(
     runs = (
         running or snapshot.usage.queued or launches or _RUNNING in removed.values() or (stopped and _RUNNING in states)
     )
-    completed = not runs and (stopped is not None or (not any(unfinished) and is_verified(prior.verified, snapshot)))
+    completed = not runs and (stopped is not None or (not any(unfinished) and is_checked))
     is_exhausted = not runs and not completed and spec.budgets and _waits_for_budget(graph, snapshot, states, admission)
 
     def explain() -> list[str | None]:
@@ -335,6 +336,12 @@ def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:
         if found == reset_to(floor, found.usage) and before is not None and before != reset_to(floor, before.usage):
             return not _is_busy(snapshot)
     return False
+
+
+def _top_repair(graph: CompiledGraph, states: Sequence[TaskState]) -> int:
+    """The highest level with a task that runs again; -1: no such task."""
+    again = (graph.level[i] for i in graph.rerun_after if states[i] is _PENDING or states[i] is _RUNNING)
+    return max(again, default=-1)
 
 
 def _is_busy(snapshot: Snapshot) -> bool:

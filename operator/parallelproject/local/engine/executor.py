@@ -128,6 +128,8 @@ class ProcessExecutor:
         call, session = command.agent, None
         if fallback and call:
             call = call._replace(fallback=fallback)
+        if repair and call:  # whether it is repaired is what the checks say: somebody else may have corrected it
+            call = call._replace(may_change_nothing=True)
         if self._agents and call and command.resuming and before:
             session = self._agents.session(task_id, before, call)
         found = self._feedback(task_id, before, repair[1] if repair else None)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from parallelproject.core.graph.graph import CompiledGraph, answered_by, forgiven_by, skipped_by, unapproved_by
 from parallelproject.core.planner.attempt import NEW
-from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
+from parallelproject.core.planner.constraints.verified_work import VerifiedWork, is_verified
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.local.engine.earlier_sessions import History
@@ -66,7 +66,7 @@ def resume(
     history: History,
     now: float,
     asked: Asked | None = None,
-    verified: VerifiedLevels | None = None,
+    verified: VerifiedWork | None = None,
 ) -> Resumption:
     """Finds out where to continue.
 
