@@ -31,6 +31,7 @@ from parallelproject.model.spec import FailurePolicy, Spec
 from parallelproject.model.status import PEOPLE_REASONS, Reason, TaskState
 
 _PENDING, _RUNNING = TaskState.PENDING, TaskState.RUNNING
+_WAITS_FOR_TASKS = (Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_VERIFICATION)
 _SUCCEEDED, _FAILED, _SKIPPED = TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED
 
 
@@ -357,7 +358,7 @@ def _waits_for_budget(
     for place in snapshot.ready:
         i = graph.order[place]
         block = admission.blocks(i) if states[i] is _PENDING else None
-        if block is not None and block.reason not in (Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_DEPENDENCIES):
+        if block is not None and block.reason not in _WAITS_FOR_TASKS:
             if block.reason != Reason.WAITING_FOR_BUDGET:
                 return False
             found = True

@@ -29,7 +29,11 @@ _SEVERAL = "Several"
 _NAMED = 10
 """Most things that are named in one sentence."""
 _QUESTION_MAX = 160
-_WAITS_BEHIND = PEOPLE_REASONS | {Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_LEVEL}
+_WAITS_BEHIND = PEOPLE_REASONS | {
+    Reason.WAITING_FOR_DEPENDENCIES,
+    Reason.WAITING_FOR_LEVEL,
+    Reason.WAITING_FOR_VERIFICATION,
+}
 
 
 class PersonNeed(NamedTuple):
@@ -133,8 +137,15 @@ def condition_of(needs: Sequence[PersonNeed], project: str) -> tuple[str, str] |
     return kinds.pop() if len(kinds) == 1 else _SEVERAL, f"{what} a person: {listed(more, _NAMED)}"
 
 
-def waits_only_for_people(plan: Plan) -> bool:
-    """Whether nothing runs or will run before a person has done something."""
+def waits_only_for_people(plan: Plan, verified: Sequence[str] | None = None) -> bool:
+    """Whether nothing runs or will run before a person has done something.
+
+    Args:
+        plan: The plan.
+        verified: Status, reason and message of the condition Verified; None: nothing is verified.
+    """
+    if verified is not None and verified[1] == "Verifying":
+        return False
     if plan.completed or plan.running or plan.queued or plan.launches or not plan.people:
         return False
     if TaskState.RUNNING in plan.states:  # its slot is free, and how it has ended is not known yet

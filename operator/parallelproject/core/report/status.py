@@ -383,7 +383,7 @@ def _conditions(
     broken = need_of_verification(verified)
     needs = [*([broken] if broken else []), *needs_of_plan(graph, plan)]
     attention = condition_of(needs, name) if deletion is None else None
-    is_stalled = attention is not None and waits_only_for_people(plan)
+    is_stalled = attention is not None and waits_only_for_people(plan, verified)
     stalled = (str(ConditionType.NEEDS_ATTENTION), attention[1]) if attention and is_stalled else None
     if not plan.completed:
         reason = Reason.SUSPENDED if spec.suspend else stalled[0] if stalled else "Running"
