@@ -1,38 +1,24 @@
-"""What ``pproj retry`` asks for where checks of what has landed have failed a task, or have stopped the project."""
+"""What ``pproj retry`` asks for where checks of what has landed have stopped a project."""
 
 from typing import Any
 
-from parallelproject.cli.commands.retry import failed_tasks, halted_by_checks, retry_patch
+from parallelproject.cli.commands.retry import retry_patch, verified_again
 
 Json = dict[str, Any]
 
 
-def project(*rows: Json, retries: list[Json] | None = None, **verification: Any) -> Json:
-    return {
-        "metadata": {"name": "p"},
-        "spec": {"tasks": [{"id": "a"}, {"id": "b"}], **({"retries": retries} if retries else {})},
-        "status": {"tasks": list(rows), "verification": verification},
-    }
+def project(retries: list[Json] | None = None, **status: Any) -> Json:
+    spec = {"tasks": [{"id": "a"}, {"id": "b"}], **({"retries": retries} if retries else {})}
+    return {"metadata": {"name": "p"}, "spec": spec, "status": status}
 
 
-BROKEN: Json = {"id": "b", "state": "Failed", "reason": "VerificationFailed", "attempts": 3}
-
-
-def test_each_retry_of_a_task_that_breaks_a_check_is_a_new_entry() -> None:
-    found = project(BROKEN)
+def test_each_retry_in_a_cluster_is_a_new_spec() -> None:
+    found = project(verification={"levels": 0})
     for count in (1, 2, 3):
-        patch = retry_patch(found, failed_tasks(found, []))
-        assert patch["spec"]["retries"] == [{"id": "b", "forgive": count}]
-        found = project(BROKEN, retries=patch["spec"]["retries"])
+        patch = retry_patch(found, verified_again(found))
+        assert patch["spec"]["retries"] == [{"id": "a", "forgive": count}]
+        found = project(patch["spec"]["retries"], verification={"levels": 0})
 
 
-def test_a_project_that_its_checks_have_stopped_continues_by_a_new_entry() -> None:
-    stopped = {"id": "b", "state": "Skipped", "reason": "Stopped"}
-    done = {"id": "a", "state": "Succeeded"}
-    assert halted_by_checks(project(done, stopped, stopped=True)) == {"b": {"id": "b", "forgive": 1}}
-    assert halted_by_checks(project(done, stopped, retries=[{"id": "b", "forgive": 4}], stopped=True)) == {
-        "b": {"id": "b", "forgive": 5}
-    }
-    assert halted_by_checks(project(done, stopped=True)) == {"a": {"id": "a", "forgive": 1}}
-    assert halted_by_checks(project(done, stopped)) == {}
-    assert halted_by_checks({"metadata": {}, "spec": {"tasks": []}}) == {}
+def test_a_local_run_is_started_again_without_one() -> None:
+    assert verified_again(project()) == {}

@@ -14,7 +14,7 @@ STOPPED_FOR = "parallelproject.io/stopped-for"
 
 
 def environment(job: Json) -> dict[str, str]:
-    return {e["name"]: e["value"] for e in job["spec"]["template"]["spec"]["containers"][0]["env"]}
+    return {e["name"]: e.get("value", "") for e in job["spec"]["template"]["spec"]["containers"][0]["env"]}
 
 
 def test_while_suspended_running_tasks_finish_and_none_starts(ns: Namespace, breaches: Breaches) -> None:

@@ -29,9 +29,8 @@ def tools(**behaviour: int) -> list[Json]:
 
 
 def hook_jobs(ns: Namespace) -> list[Json]:
-    """The Jobs of hooks, in the order in which they were created."""
-    found = [job for job in ns.jobs() if job["metadata"]["labels"].get(f"{LABEL}/kind") == "Hook"]
-    return sorted(found, key=lambda job: int(job["metadata"]["resourceVersion"]))
+    """The Jobs of hooks."""
+    return [job for job in ns.jobs() if job["metadata"]["labels"].get(f"{LABEL}/kind") == "Hook"]
 
 
 def steps(ns: Namespace) -> list[tuple[str, str]]:
@@ -74,7 +73,8 @@ def test_hooks_run_around_levels_and_groups_and_a_restart_repeats_none(
     assert {number for _, number in steps(ns)} == {"1"}
     assert condition(done, "Succeeded")["status"] == "True"
     assert done["status"]["groups"] == [{"name": "X", "phase": "Done"}]
-    pod = hook_jobs(ns)[0]["spec"]["template"]["spec"]
+    jobs = {job["metadata"]["labels"][f"{LABEL}/step"]: job for job in hook_jobs(ns)}
+    pod = jobs["before-level-0"]["spec"]["template"]["spec"]
     container = pod["containers"][0]
     assert (container["command"], container.get("args")) == (COMMAND, None)
     variables = {each["name"]: each["value"] for each in container["env"]}

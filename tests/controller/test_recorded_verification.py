@@ -3,6 +3,7 @@
 from typing import Any
 
 from parallelproject.controller.projects.project import Project
+from parallelproject.core.planner.constraints.verified_work import NOTHING_VERIFIED, VerifiedWork
 from parallelproject.core.report.verification_status import render_verification
 from parallelproject.core.verification.record import VerificationRecord
 from parallelproject.core.verification.state import Repair, VerificationState
@@ -12,7 +13,8 @@ from tests.controller.checks import GIT, roles, verification
 from tests.controller.cluster import spec, task
 
 EXECUTOR = JobExecutor()
-REPAIRED = VerificationState(1, 2, "c" * 40, settled="r", repairs={"b": (Repair(1, "test", 2, "c" * 40),)})
+WORK = VerifiedWork(1, {"a": 1})
+REPAIRED = VerificationState(WORK, settled="r", repairs={"b": (Repair(1, "test", 2, "c" * 40),)})
 RECORD = VerificationRecord(numbers={"test": 2}).with_state(REPAIRED, 1)
 
 
@@ -40,10 +42,10 @@ def test_a_repair_counts_when_the_status_has_it() -> None:
     assert not found.take_record(), "a status without a record is written first"
     found.record = RECORD
     assert not found.take_record()
-    assert (reruns(found), found.ledger.verified) == ({}, (0, 0))
+    assert (reruns(found), found.ledger.verified) == ({}, NOTHING_VERIFIED)
     found.status = {"verification": found.rendered_record}
     assert found.take_record()
-    assert (reruns(found), found.ledger.verified) == ({1: 1}, (1, 2))
+    assert (reruns(found), found.ledger.verified) == ({1: 1}, WORK)
     before = found.graph
     assert found.take_record()
     assert found.graph is before, "a graph that is made again costs a plan from scratch"
@@ -51,14 +53,14 @@ def test_a_repair_counts_when_the_status_has_it() -> None:
 
 def test_an_operator_that_starts_finds_it() -> None:
     found = project(verification_status=render_verification(RECORD))
-    assert (reruns(found), found.ledger.verified, found.record) == ({1: 1}, (1, 2), RECORD)
+    assert (reruns(found), found.ledger.verified, found.record) == ({1: 1}, WORK, RECORD)
     assert found.take_record()
 
 
 def test_another_spec_has_the_repairs_as_well() -> None:
     found = project(verification_status=render_verification(RECORD))
     found.update(body(2, render_verification(RECORD), parallelism=9))
-    assert (reruns(found), found.ledger.verified) == ({1: 1}, (1, 2))
+    assert (reruns(found), found.ledger.verified) == ({1: 1}, WORK)
     found.update(body(3, render_verification(RECORD), verification=None))
     assert (reruns(found), found.ledger.verified) == ({}, None)
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from parallelproject.core.verification.check_message import (
     CHECKED_OUT,
     SKIPPED,
-    STOPPED,
     checkout_message,
     end_message,
     packed_print,
@@ -125,7 +124,7 @@ def test_packed_lines_are_read_as_far_as_they_go(lines: list[str], most: int, cu
 def test_how_a_run_has_ended() -> None:
     ready = str(checkout_message(CHECKED_OUT, large_work(1, 1), MOST))
     passed, failed = end_message("Passed", 0, "", MOST), end_message("Failed", 2, "no\n", MOST)
-    stopped = end_message(STOPPED, 143, "half\n", MOST)
+    stopped = end_message("Stopped", 143, "half\n", MOST)
     conflict = str(checkout_message("Conflict", None, MOST, said="it cannot be built: a.py"))
     skipped = str(checkout_message(SKIPPED, large_work(1, 1), MOST))
     broken = json.dumps({"outcome": "Transient", "message": "the remote is not there"})
@@ -137,6 +136,7 @@ def test_how_a_run_has_ended() -> None:
     assert outcome(ready, passed) == "Passed"
     assert outcome(ready, failed) == "Failed"
     assert outcome(conflict, "") == "Conflict"
+    assert outcome(str(checkout_message("Stale", None, MOST)), "") == "Stale"
     assert outcome(skipped, "") == "Passed"
     assert outcome(broken, passed) is None
     assert outcome(ready, "") is None

@@ -72,9 +72,7 @@ def test_one_that_cannot_be_repaired_has_failed_and_its_dependents_are_skipped()
 def test_a_run_that_is_started_again_repairs_once_more() -> None:
     played = world(never_repaired("b"), LEVELS).run()
     played.breaks = lambda check, there: "b" in there and "b+4" not in there  # it takes two more
-    played.state = played.state.started_again()
-    played.graph = played.base.with_repairs(played.state.floors, played.state.condemned)
-    played.ledger = type(played.ledger)(start_time=0.0, verified=played.state.verified)
+    played.session(is_started_again=True)
     played.run()
     assert set(played.states().values()) == {SUCCEEDED}
     assert played.landed[-4:] == ["b+3", "b+4", "d", "e"]

@@ -5,11 +5,13 @@ from dataclasses import replace
 from typing import Any
 
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.constraints.verified_work import EVERY, VerifiedWork, unverified, verified_levels
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
 from parallelproject.core.verification.state import VerificationState
-from parallelproject.core.verification.verifying import CheckRun, verify
+from parallelproject.core.verification.verifying import CheckRun, fingerprints, verify
+from parallelproject.model.spec import VerifyAfter
 from parallelproject.model.status import TaskState
 from tests.core.projects import compiled
 
@@ -31,14 +33,11 @@ class VerifiedWorld:
             prints: What a check that fails prints.
             spec: Fields of the spec.
         """
-        self.base, self.spec = compiled(**spec)
-        assert self.spec.verification is not None
-        self.settings = self.spec.verification
-        self.graph = self.base
         self.breaks, self.prints = breaks, prints
         self.state = VerificationState()
-        self.ledger = Ledger(verified=(0, 0))
         self.attempts: dict[str, list[Attempt]] = {}
+        self.since: dict[tuple[str, int], int] = {}
+        self.session(**spec)
         self.landed: list[str] = []
         self.runs: list[CheckRun] = []
         self.violations: list[str] = []
@@ -46,16 +45,35 @@ class VerifiedWorld:
         self.condition = self.state.condition
         self.now = 0.0
         self.rounds = 0
+        self.failing: frozenset[str] = frozenset()
+        """Work that fails, whenever it is tried: ``b+1`` is the first repair of b."""
+        self.is_held = False
+        """Whether runs of checks go on until they are released."""
+
+    def session(self, *, is_started_again: bool = False, **spec: Any) -> None:
+        """Starts a session, with another spec if one is given.
+
+        Args:
+            is_started_again: Whether the one before came to its end.
+            spec: Fields of the spec.
+        """
+        if spec:
+            self.base, self.spec = compiled(**spec)
+            assert self.spec.verification is not None
+            self.settings = self.spec.verification
+        self.spec = self.spec.model_copy(update={"stop": False})
+        state = VerificationState.from_json(self.state.to_json()).with_checks(fingerprints(self.settings))
+        self.state = state.started_again() if is_started_again else state
+        self.graph = self.base.with_repairs(self.state.floors, self.state.condemned)
+        self.ledger = Ledger(start_time=0.0, verified=self.state.verified)
 
     def run(self, *, restarts: bool = False) -> "VerifiedWorld":
         """Plays it to its end."""
         for _ in range(400):
-            if not self._step():
+            if not self.step():
                 return self
             if restarts:
-                self.state = VerificationState.from_json(self.state.to_json())
-                self.graph = self.base.with_repairs(self.state.floors, self.state.condemned)
-                self.ledger = Ledger(start_time=0.0, verified=self.state.verified)
+                self.session()
         raise AssertionError(f"it never ends: {self.condition}")
 
     def states(self) -> dict[str, str]:
@@ -68,7 +86,8 @@ class VerifiedWorld:
     def of_check(self, name: str) -> list[CheckRun]:
         return [run for run in self.runs if run.check == name]
 
-    def _step(self) -> bool:
+    def step(self) -> bool:
+        """Plays one step; whether anything has happened."""
         self.now += 1
         if self.state.is_stopped:
             self.spec = self.spec.model_copy(update={"stop": True})
@@ -83,7 +102,11 @@ class VerifiedWorld:
             self.violations.append("over the cap")
         self._check_gate(made)
         self.condition = found.condition
+        for at, run in enumerate(self.runs):
+            if run in found.stops:
+                self.runs[at] = run._replace(outcome=ProbeOutcome.STOPPED)
         for launch in found.launches:
+            self.since[launch.check.name, launch.number] = int(launch.since.removeprefix("c") or 0)
             self.runs.append(CheckRun(launch.check.name, launch.number, launch.revision, launch.probe))
         self.rounds += bool(found.launches)
         if found.state != self.state:
@@ -93,14 +116,20 @@ class VerifiedWorld:
             return True
         if made.completed:
             return False
-        ended = self._end_runs() if running else self._end_runs() + self._end_tasks(made)
+        ended = self._end_runs() + (0 if running else self._end_tasks(made))
         return bool(ended or found.launches or made.launches)
 
     def _check_gate(self, made: Plan) -> None:
-        verified, counted = self.ledger.verified or (0, 0)
         snapshot = made.ledger.snapshot
         assert snapshot is not None
-        reached = verified if snapshot.succeeded_below(verified) == counted else 0
+        reached = verified_levels(self.ledger.verified or VerifiedWork(), snapshot)
+        is_open = [state in (TaskState.PENDING, TaskState.RUNNING) for state in made.states]
+        repairs = [self.graph.index[name] for name in self.state.repairs if name in self.graph.index]
+        if self.settings.after is VerifyAfter.LANDINGS:
+            count = unverified(self.ledger.verified or VerifiedWork(), snapshot)
+            is_closed = count >= (self.settings.every or EVERY) or any(is_open[i] for i in repairs)
+            reached = -1 if is_closed else len(self.graph.levels)
+        reached = max([reached, *(self.graph.level[i] for i in repairs if is_open[i])])
         for launch in made.launches:
             task = self.graph.ids[launch.task]
             if self.graph.level[launch.task] > reached and task not in self.state.repairs:
@@ -110,12 +139,13 @@ class VerifiedWorld:
         for launch in made.launches:
             task = self.graph.ids[launch.task]
             count = sum(name.partition("+")[0] == task for name in self.landed)
-            if self.base.tasks[launch.task].parameters:  # it fails by itself
+            name = f"{task}+{count}" if count else task
+            if name in self.failing or self.base.tasks[launch.task].parameters:  # it fails by itself
                 ended = Attempt(
                     launch.number, Phase.FAILED, started=self.now, ended=self.now, reason="ExitCode", exit_code=1
                 )
             else:
-                self.landed.append(f"{task}+{count}" if count else task)
+                self.landed.append(name)
                 ended = Attempt(
                     launch.number, Phase.SUCCEEDED, started=self.now, ended=self.now, commit=f"c{len(self.landed)}"
                 )
@@ -125,7 +155,7 @@ class VerifiedWorld:
     def _end_runs(self) -> int:
         count = 0
         for at, run in enumerate(self.runs):
-            if run.outcome is None:
+            if run.outcome is None and not self.is_held:
                 count += 1
                 self.runs[at] = self._ended(run)
         return count
@@ -133,7 +163,7 @@ class VerifiedWorld:
     def _ended(self, run: CheckRun) -> CheckRun:
         work = next((other.work for other in self.runs if other.revision == run.revision and other.work), None)
         if run.probe is None or work is None:
-            since = int(self.state.commit.removeprefix("c") or 0)
+            since = self.since[run.check, run.number]
             tasks = dict.fromkeys(name.partition("+")[0] for name in self.landed[since:])
             changes = tuple(LandedChange(task, f"{task} since c{since}") for task in tasks)
             work = LandedWork(f"c{since}", f"c{len(self.landed)}", changes)

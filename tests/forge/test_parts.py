@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from parallelproject.forge.publishing.main import main
-from parallelproject.git.landing.land import _own_work
+from parallelproject.git.landing.land import own_work
 from parallelproject.git.plumbing.outcome import Outcome
 from parallelproject.git.plumbing.store import opened
 from parallelproject.git.workspace.prepare import prepared_base
@@ -206,7 +206,7 @@ def test_a_task_that_was_run_again_after_a_conflict_builds_on_what_it_met(
     world.ci = lambda sha: "passed"
     attempt = remote.done("a", {"README": "by a\n"}, branch=LINE, run=RUN)
     with opened(attempt.delivery, attempt.place) as store:  # made, and landed in a later second
-        made = _own_work(store, str(prepared_base(attempt.place)))
+        made = own_work(store, str(prepared_base(attempt.place)))
     assert made
     until(lambda: time.time() >= int(made.date.split()[0]) + 1, "the next second", seconds=60)
     attempt.land()

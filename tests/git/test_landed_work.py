@@ -44,11 +44,42 @@ def test_each_task_is_one_change_with_its_paths_and_lines(remote: Remote) -> Non
     assert LandedWork.from_json(work.to_json()) == work
 
 
-def test_commits_of_people_and_of_other_runs_are_not_work_of_a_task(remote: Remote) -> None:
-    remote.done("a", {"one": "1\n"}).land()
+def test_commits_of_people_and_of_other_runs_are_changes_of_nobody(remote: Remote) -> None:
+    """Else a search would blame the task that landed next for what they break."""
+    first = remote.done("a", {"one": "1\n"}).land().commit
+    by_hand = remote.commit(BRANCH, {"by-hand": "x"}, "by hand")
+    remote.done("b", {"two": "2\n"}).land()
+    other = remote.done("a", {"other": "1\n"}, run="run-2").land().commit
+    work = seen(remote)
+    assert [change.task for change in work.changes] == ["a", f"~{by_hand}", "b", f"~{other}"]
+    assert [change.paths for change in work.changes] == [("one",), ("by-hand",), ("two",), ("other",)]
+    later = seen(remote, str(first))
+    assert [change.task for change in later.changes] == [f"~{by_hand}", "b", f"~{other}"]
+
+
+def test_what_people_have_pushed_at_once_is_one_change(remote: Remote) -> None:
+    first = remote.done("a", {"one": "1\n"}).land().commit
     remote.commit(BRANCH, {"by-hand": "x"}, "by hand")
-    remote.done("a", {"other": "1\n"}, run="run-2").land()
-    assert [change.task for change in seen(remote).changes] == ["a"]
+    last = remote.commit(BRANCH, {"by-hand": "y", "more": "z"}, "by hand again")
+    remote.done("b", {"two": "2\n"}).land()
+    remote.done("a", {"one": "2\n"}, 2, repair=1).land()
+    work = seen(remote)
+    assert [change.task for change in work.changes] == ["a", f"~{first}..{last}", "b"]
+    assert work.changes[1].paths == ("by-hand", "more")
+    assert seen(remote) == work
+    with store(remote) as found:
+        landed_work(found, work.base, branch_tip(found))
+        tip = found.text("rev-parse", f"{work.tip}^{{tree}}")
+        assert found.text("rev-parse", f"{work.changes[-1].commit}^{{tree}}") == tip
+
+
+def test_a_commit_that_is_not_on_the_branch_any_more_is_no_base(remote: Remote) -> None:
+    start = remote.tip("main")
+    first = remote.done("a", {"one": "1\n"}).land().commit
+    gone = remote.done("b", {"two": "2\n"}).land().commit
+    git(remote.path, "update-ref", f"refs/heads/{BRANCH}", str(first))
+    work = seen(remote, str(gone))
+    assert (work.base, [change.task for change in work.changes]) == (start, ["a"])
 
 
 def test_a_repair_and_its_task_are_one_change_that_is_always_the_same(remote: Remote) -> None:

@@ -21,7 +21,7 @@ from tests.git.test_main import instruction
 SECONDS = 180.0
 MOST = 4096
 pytestmark = pytest.mark.usefixtures("wrapper")
-PASSED, FAILED, CONFLICT, BROKEN = ProbeOutcome
+PASSED, FAILED, CONFLICT, BROKEN = list(ProbeOutcome)[:4]
 
 
 class CheckPod:
@@ -132,14 +132,23 @@ def test_a_check_whose_paths_have_not_changed_passes_without_a_run(remote: Remot
     assert found.outcome is FAILED
 
 
-def test_a_command_that_does_not_exist_is_no_failure_of_the_work(remote: Remote) -> None:
+def test_a_command_that_does_not_exist_fails_as_in_a_local_run(remote: Remote) -> None:
     lands(remote, x="1")
     pod = CheckPod(remote)
     assert pod.check_out() == 0
     reporter = pod.report()
     assert pod.command("no-such-command").wait(SECONDS) == 127
     assert pod.end(reporter) == 0
-    assert read_end(*pod.said) is None
+    found = read_end(*pod.said)
+    assert found is not None
+    assert found.outcome is FAILED
+
+
+def test_a_probe_of_a_branch_that_was_rewritten_is_stale(remote: Remote) -> None:
+    lands(remote, x="1")
+    found = CheckPod(remote, probe="0", base=remote.tip("main"), tip="1" * 40).run("exit 1")
+    assert found is not None
+    assert found.outcome is ProbeOutcome.STALE
 
 
 def test_a_check_that_is_told_to_end_says_so(remote: Remote) -> None:

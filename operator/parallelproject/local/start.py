@@ -127,7 +127,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 history,
                 clock.now(),
                 asked,
-                verification.state.verified if verification else None,
+                verification.verified if verification else None,
                 hooks.progress if hooks else NO_HOOKS,
             )
             began = clock.now() - history.elapsed
@@ -320,8 +320,8 @@ def _verification(
     history: History,
     sandbox: Bubblewrap | None,
 ) -> "LocalVerification | None":
-    """The verification of what lands, where the spec asks for one."""
-    if spec.verification is None:
+    """The verification of what lands, where the spec asks for one, or an earlier session has recorded one."""
+    if spec.verification is None and (deliveries is None or not store.attempts()):
         return None
     if deliveries is None:
         raise ProblemsError(
@@ -329,6 +329,8 @@ def _verification(
         )
     from parallelproject.local.verification.checks import LocalVerification
 
+    if spec.verification is None and not LocalVerification.has_record(directory):
+        return None
     return LocalVerification(
         spec.verification, spec, deliveries, directory, options.grace_seconds, store.attempts(),
         is_started_again=history.completed, sandbox=sandbox,

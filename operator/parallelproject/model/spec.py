@@ -303,9 +303,21 @@ class VerificationCheck(Model):
     that of defaults, else the first role. In a local run the check runs on this machine."""
 
 
-class Verification(Model):
-    """Checks of what has landed together. Each level is verified before the next one starts."""
+class VerifyAfter(StrEnum):
+    """When what has landed is verified."""
 
+    LEVEL = "Level"
+    LANDINGS = "Landings"
+
+
+class Verification(Model):
+    """Checks of what has landed together. The next level, or further tasks, start when they pass."""
+
+    after: VerifyAfter = VerifyAfter.LEVEL
+    """Level: each level is verified before the next one starts. Landings: when as many tasks as every have landed, and at
+    the end; then further tasks start when the checks pass. Running tasks finish first."""
+    every: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
+    """Number of tasks that land before what has landed is verified; 5 by default. Only with after: Landings."""
     checks: Annotated[list[VerificationCheck], Field(min_length=1, max_length=20)]
     """The checks. They run at the same time, as far as there are free slots of parallelism."""
     on_failure: OnCheckFailure = OnCheckFailure.REPAIR
@@ -619,6 +631,9 @@ class Retry(Model):
     rerun_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
     """Its attempts up to this number no longer count, whatever their result: the task runs again from the start. Not
     with spec.git."""
+    repair_after: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """If the task has failed with VerificationFailed, and has no later attempt than this one: it repairs its work again,
+    with all repairs of maxRepairs."""
 
 
 class NotifyEvent(StrEnum):

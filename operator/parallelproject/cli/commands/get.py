@@ -15,7 +15,7 @@ from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import age, show_table, span
 from parallelproject.core.graph.groups import UNMARKED
 from parallelproject.core.hooks.hook_runs import rows_by_occasion
-from parallelproject.core.report.attention import needs_of_rows
+from parallelproject.core.report.attention import needs_of_status
 from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.budget_status import budgets_shown
 from parallelproject.core.report.deletion import deletion_of
@@ -91,13 +91,13 @@ def show_project(reader: "ProjectReader", project: Json, wide: bool) -> None:
 
 def _show_needs(reader: "ProjectReader", project: Json) -> None:
     """What waits for a person, each with its command."""
-    needs = needs_of_rows((row, read_row(row)) for row in rows(project))
+    needs = needs_of_status(project.get("status") or {}, ((row, read_row(row)) for row in rows(project)))
     if not needs:
         return
     terminal.show("\nNeeds attention")
     name = project["metadata"]["name"]
     for need in needs[:_NEEDS_SHOWN]:
-        terminal.show_wrapped(f"{_INDENT}{need.task} {need.text}")
+        terminal.show_wrapped(f"{_INDENT}{need.sentence}")
         terminal.show(f"{_INDENT}  {need.command(name, reader.options, typed())}")
     if len(needs) > _NEEDS_SHOWN:
         terminal.show(f"{_INDENT}and {len(needs) - _NEEDS_SHOWN} more")

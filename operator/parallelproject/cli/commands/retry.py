@@ -12,6 +12,7 @@ from parallelproject.cli.input.arguments import AnswerOutput, NameOrOnly, TextOr
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
+from parallelproject.core.report.attention import needs_of_status
 from parallelproject.core.report.status import condition, read_row
 from parallelproject.model.problem import listed
 from parallelproject.model.status import Reason
@@ -51,24 +52,31 @@ async def run(
     retried: list[str] = []
 
     def patch(project: Json) -> Json | None:
-        halted = halted_by_checks(project)
-        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop") or halted)
+        failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
         wanted = list(dict.fromkeys([*failed, *skipped_tasks(project, tasks)]))  # one that failed may be skipped since
         deferred = deferred_tasks(project, tasks)
+        if not wanted and not stopped and not deferred and _is_broken(project):
+            lines[:] = [f"{name}: what has landed is verified again"]
+            return retry_patch(project, verified_again(project))
         if not wanted and not stopped and not deferred:
             lines[:] = [_nothing(project)]
             return None
         lines[:], retried[:] = _summary(name, wanted, stopped, list(deferred)), [*wanted, *deferred]
-        return retry_patch(project, halted | failed | deferred, wanted)
+        return retry_patch(project, failed | deferred, wanted)
 
     asking = Asking(keeper, name, output, starts=start)
     await asking.change(patch, lambda: lines, lambda: retried, terminal.show)
 
 
-def _entry(project: Json, row: Mapping[str, Any]) -> Json:
+def _is_broken(project: Json) -> bool:
+    """Whether it has ended because of what has landed."""
+    return bool(needs_of_status(project.get("status") or {}, ()))
+
+
+def _entry(row: Mapping[str, Any]) -> Json:
     """The entry of spec.retries that forgives what a failed task has behind it."""
     if row.get("reason") == Reason.VERIFICATION_FAILED:
-        return _another(project, row["id"])
+        return {"id": row["id"], "repairAfter": int(row.get("attempts") or 0)}
     conflicts = int(row.get("conflicts") or 0)
     rejections = read_row(row).rejections
     forgive = int(row.get("failures") or 0) or (0 if conflicts or rejections else 1)
@@ -76,19 +84,15 @@ def _entry(project: Json, row: Mapping[str, Any]) -> Json:
     return {"id": row["id"], "forgive": forgive} | {field: count for field, count in others.items() if count}
 
 
-def _another(project: Json, task: str) -> Json:
-    """An entry of spec.retries that is not there yet: what counts is that it is new, as the task had no failure."""
-    entries: list[Json] = project["spec"].get("retries") or []
-    known: Json = next((entry for entry in entries if entry["id"] == task), {})
-    return {"id": task, "forgive": int(known.get("forgive") or 0) + 1}
-
-
-def halted_by_checks(project: Json) -> dict[str, Json]:
-    """The entry of spec.retries with which a project continues that the checks of what has landed have stopped."""
-    if not (project.get("status") or {}).get("verification", {}).get("stopped"):
+def verified_again(project: Json) -> dict[str, Json]:
+    """An entry of spec.retries with which a project in a cluster is verified again: its spec is new then. A local run
+    is when it is started again."""
+    if not (project.get("status") or {}).get("verification"):
         return {}
-    waiting = [row["id"] for row in rows(project) if row.get("state") == "Skipped" and row.get("reason") == "Stopped"]
-    return {task: _another(project, task) for task in waiting[:1] or ids_of(project)[:1]}
+    task = next(iter(ids_of(project)))
+    entries: list[Json] = project["spec"].get("retries") or []
+    known = next((int(entry.get("forgive") or 0) for entry in entries if entry["id"] == task), 0)
+    return {task: {"id": task, "forgive": known + 1}}
 
 
 def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
@@ -97,7 +101,7 @@ def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:
     Raises:
         Failure: one that is named is not there, or has not failed.
     """
-    failures = {row["id"]: _entry(project, row) for row in rows(project) if row.get("state") == "Failed"}
+    failures = {row["id"]: _entry(row) for row in rows(project) if row.get("state") == "Failed"}
     if not wanted:
         return failures
     skipped = skipped_tasks(project, wanted)

@@ -15,7 +15,7 @@ from parallelproject.cli.output import terminal
 from parallelproject.cli.output.layout import cut
 from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import span
-from parallelproject.core.report.attention import needs_of_rows
+from parallelproject.core.report.attention import needs_of_status
 from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.status import condition, read_row
 from parallelproject.core.times import epoch
@@ -91,9 +91,9 @@ def picture(project: Json, now: float, room: int, width: int, options: str = "")
     hidden = len(active) + len(failed) - len(shown)
     if hidden:
         parts.append(Text(f"  and {hidden} more, running or failed", style="dim"))
-    needs = needs_of_rows((row, read_row(row)) for row in rows(project))
+    needs = needs_of_status(status, ((row, read_row(row)) for row in rows(project)))
     for need in needs[:_NEEDS_SHOWN]:
-        parts.append(Text(cut(f"  ? {need.task} {terminal.one_line(need.text)}", width), style="yellow"))
+        parts.append(Text(cut(f"  ? {terminal.one_line(need.sentence)}", width), style="yellow"))
         parts.append(Text(f"    {need.command(project['metadata']['name'], options, typed())}"))
     if len(needs) > _NEEDS_SHOWN:
         parts.append(Text(f"  and {len(needs) - _NEEDS_SHOWN} more wait for a person", style="dim"))

@@ -10,7 +10,7 @@ from parallelproject.core.followups.publishing import Publishing, merged_now, pu
 from parallelproject.core.followups.revision import revision_of, stage
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.merge_gate import waits_for_merge
-from parallelproject.core.planner.constraints.verification_gate import verified_levels
+from parallelproject.core.planner.constraints.verified_work import verified_levels
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.spec import Spec
 from parallelproject.model.work import PUBLISHING

@@ -18,7 +18,8 @@ from parallelproject.core.planner.attempt import Phase
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.verification.notices import notice
 from parallelproject.core.verification.record import VerificationRecord
-from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, verify
+from parallelproject.core.verification.state import VerificationState
+from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, change_words, fingerprints, verify
 from parallelproject.executors.base.executor import RepairStart
 from parallelproject.executors.base.observed_checks import ObservedCheck, observed_checks
 from parallelproject.executors.base.task_file import end_of, verification_feedback
@@ -85,14 +86,16 @@ class ClusterVerification:
         self._say(project)
         self._clear(project, seen)
         record = project.record.with_ended(each.run for each in seen)
-        record = _retried(project, spec, record)
+        record = record.with_state(_state(project, spec, settings, decided, record), project.generation)
         runs = [*self._read(project, record, graph), *(each.run for each in active)]
-        slots = spec.parallelism - decided.running - decided.hook_slots
+        slots = 0 if spec.suspend else spec.parallelism - decided.running - decided.hook_slots
         found = verify(settings, graph, decided, record.state, runs, slots)
         project.record = record.with_state(found.state, project.generation)
-        self._stop_useless(project, settings, decided, active)
+        useless = {(run.check, run.number) for run in found.stops}
+        self._stop(project, [each for each in active if each.id in useless], str(decided.stopped or Reason.STOPPED))
+        self._stop(project, [each for each in active if each.attempt.cannot_begin], Reason.START_ERROR)
         is_written = project.record is project.known_record
-        may_start = not (spec.suspend or spec.stop or project.deleting or decided.stopped)
+        may_start = not (spec.stop or project.deleting or decided.stopped)
         wanted = found.launches if is_written and may_start else ()
         started = self._start(project, wanted)
         self._capacity.checks(project, len(active) + started, len(wanted) - started)
@@ -110,7 +113,7 @@ class ClusterVerification:
         is_full = spec.workspace.history is WorkspaceHistory.FULL
         show = f"git log --patch --grep='^Parallel-Task: {task}$'" if is_full else ""
         text = _UNKNOWN_PRINT if printed is None else end_of(printed, _PRINTED_BYTES)
-        feedback = verification_feedback(repair.check, command, repair.commit, repair.other, text, show)
+        feedback = verification_feedback(repair.check, command, repair.commit, change_words(repair.other), text, show)
         return RepairStart(len(repairs), feedback)
 
     def _say(self, project: Project) -> None:
@@ -136,18 +139,6 @@ class ClusterVerification:
             self._actions.check(project, launch)
         return len(allowed)
 
-    def _stop_useless(
-        self, project: Project, settings: Verification, decided: Plan, active: Sequence[ObservedCheck]
-    ) -> None:
-        """Stops runs whose results are not needed, and those that cannot start."""
-        if decided.stopped:
-            self._stop(project, active, str(decided.stopped))
-            return
-        names, settled = {check.name for check in settings.checks}, project.known_record.state.settled
-        useless = [each for each in active if each.run.revision in ("", settled) or each.key.step not in names]
-        self._stop(project, useless, Reason.STOPPED)
-        self._stop(project, [each for each in active if each.attempt.cannot_begin], Reason.START_ERROR)
-
     def _stop(self, project: Project, checks: Sequence[ObservedCheck], why: str) -> None:
         for each in checks:
             if each.attempt.phase is Phase.ACTIVE and not each.attempt.stopping:
@@ -172,15 +163,15 @@ def _has_log(run: CheckRun) -> bool:
     return bool(run.printed) and run.probe is None
 
 
-def _retried(project: Project, spec: Spec, record: VerificationRecord) -> VerificationRecord:
-    """The record after a person has changed the spec: what was stopped continues, and a task that is retried may be
-    repaired again."""
-    state = record.state
-    if project.generation <= record.generation:
-        return record
-    if state.is_stopped or any(retry.id in state.condemned for retry in spec.retries):
-        return record.started_again(project.generation)
-    return record
+def _state(
+    project: Project, spec: Spec, settings: Verification, decided: Plan, record: VerificationRecord
+) -> VerificationState:
+    """The state for the checks of now, and after what people have asked for: tasks that are retried may be repaired
+    again, and what has ended badly is verified again when its spec has changed."""
+    state = record.state.with_checks(fingerprints(settings))
+    state = state.retried({retry.id: retry.repair_after for retry in spec.retries if retry.repair_after})
+    has_ended = state.is_stopped or (decided.completed and state.condition[0] == "False")
+    return state.started_again() if has_ended and project.generation > record.generation else state
 
 
 def _with_trouble(project: Project, condition: _Condition, active: Sequence[ObservedCheck]) -> _Condition:

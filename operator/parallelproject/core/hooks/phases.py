@@ -4,7 +4,7 @@ from collections.abc import Container
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.merge_gate import waits_for_merge
-from parallelproject.core.planner.constraints.verification_gate import verified_levels
+from parallelproject.core.planner.constraints.verified_work import verified_levels
 from parallelproject.core.planner.hooks import HookOccasion
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.planner.snapshot import Snapshot

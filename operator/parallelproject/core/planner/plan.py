@@ -22,7 +22,7 @@ from parallelproject.core.planner.constraints.constraint import Constraint, Situ
 from parallelproject.core.planner.constraints.fallbacks import acting_roles, remembered
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
-from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
+from parallelproject.core.planner.constraints.verified_work import VerifiedWork, is_verified
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
 from parallelproject.core.planner.hooks import NO_HOOKS, HookOccasion, HookProgress, hook_facts
 from parallelproject.core.planner.snapshot import Snapshot, Unseen, ran_by
@@ -38,6 +38,7 @@ _WAITS_FOR_TASKS = frozenset(
         Reason.WAITING_FOR_LEVEL,
         Reason.WAITING_FOR_DEPENDENCIES,
         Reason.WAITING_FOR_FILES,
+        Reason.WAITING_FOR_VERIFICATION,
     }
 )
 """Reasons of tasks that wait for other tasks, where nothing runs: files are those of a task between two steps."""
@@ -60,7 +61,7 @@ class Ledger:
     """How many tasks of each adaptive limit may run, for those that its provider has refused some."""
     met: Mapping[str, MetLimit] = field(default_factory=dict)
     """By pool, the limit that is not over. Only where there are fallbacks; else the records have them all."""
-    verified: VerifiedLevels | None = None
+    verified: VerifiedWork | None = None
     """What has passed the checks of the verification; None: there are none."""
     spending: Spending = field(default_factory=dict)
     """By role, what its attempts have spent that have ended, also those of tasks that were removed or run again."""
@@ -219,7 +220,8 @@ def plan(
     # 3. Whether the project ends.
     progress = prior.hooks
     hooked = hook_facts(graph, spec.hooks, progress, snapshot, states, unfinished) if spec.hooks else None
-    may_run = _is_busy(snapshot) or any(unfinished) or (hooked is not None and not hooked.are_over)
+    is_checked = is_verified(prior.verified, snapshot)
+    may_run = _is_busy(snapshot) or any(unfinished) or (hooked is not None and not hooked.are_over) or not is_checked
     start_time = prior.start_time if prior.start_time is not None else _first_start(snapshot, now)
     if prior.completion_time is not None and graph.rerun_after and not spec.stop and _starts_over(snapshot, prior):
         start_time = now
@@ -249,6 +251,7 @@ def plan(
     situation = Situation(
         graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
         free=free, hooks=hooked, midway=midway,
+        repairs=_top_repair(graph, states) if prior.verified is not None else -1,
     )  # fmt: skip
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
@@ -310,7 +313,7 @@ def plan(
         or starts
     )
     open_hooks = progress.running.union(starts, (occasion.step for occasion in hooked.after) if hooked else ())
-    is_done = not any(unfinished) and not open_hooks and is_verified(prior.verified, snapshot)
+    is_done = not any(unfinished) and not open_hooks and is_checked
     completed = not runs and (stopped is not None or is_done)
     waiting = (i for i in map(graph.order.__getitem__, ready) if states[i] is _PENDING)
     is_exhausted = not runs and not completed and spec.budgets and _waits_for_budget(waiting, admission)
@@ -394,6 +397,12 @@ def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:
         if found == reset_to(floor, found.usage) and before is not None and before != reset_to(floor, before.usage):
             return not _is_busy(snapshot)
     return False
+
+
+def _top_repair(graph: CompiledGraph, states: Sequence[TaskState]) -> int:
+    """The highest level with a task that runs again; -1: no such task."""
+    again = (graph.level[i] for i in graph.rerun_after if states[i] is _PENDING or states[i] is _RUNNING)
+    return max(again, default=-1)
 
 
 def _is_busy(snapshot: Snapshot) -> bool:

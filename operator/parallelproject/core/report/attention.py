@@ -8,7 +8,7 @@ from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.constraints.questions import first_lines
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.problem import listed
-from parallelproject.model.status import PEOPLE_REASONS, Reason, TaskState
+from parallelproject.model.status import PEOPLE_REASONS, ConditionType, Reason, TaskState
 
 _LOGINS: Mapping[str, str] = {
     Reason.AGENT_AUTH.value: "the provider refused its agent's key or login: set the key or log in, then retry it",
@@ -16,7 +16,13 @@ _LOGINS: Mapping[str, str] = {
     Reason.AUTH_OR_PROTECTED.value: "git refused its push: fix the credentials or the rules of the branch, then retry",
 }
 """By reason of a failure that only a person can fix, what is to do."""
-_KINDS = {"approve": "Approval", "answer": "Input", "retry": "Login"}
+_VERIFICATION: Mapping[str, str] = {
+    "BaseFailed": "correct the branch, the check or the machine",
+    "BrokenByOthers": "correct what it names on the branch",
+    "CauseUnknown": "read the log of the check, and correct the branch or the check",
+}
+"""By reason of the condition Verified with which a run stops, what is to do before it is started again."""
+_KINDS = {"approve": "Approval", "answer": "Input", "retry": "Login", "verify": "Verification"}
 """By command, the reason of the condition."""
 _SEVERAL = "Several"
 """Its reason where things of different kinds wait."""
@@ -24,7 +30,8 @@ _NAMED = 10
 """Most things that are named in one sentence."""
 _QUESTION_MAX = 160
 _WAITS_BEHIND = PEOPLE_REASONS | {
-    Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_BUDGET
+    Reason.WAITING_FOR_DEPENDENCIES, Reason.WAITING_FOR_LEVEL, Reason.WAITING_FOR_BUDGET,
+    Reason.WAITING_FOR_VERIFICATION,
 }  # fmt: skip
 """Reasons that only people can end while nothing runs."""
 
@@ -33,14 +40,20 @@ class PersonNeed(NamedTuple):
     """One thing that waits for a person."""
 
     task: str
+    """Empty: it is about all that has landed."""
     reason: str
-    """Of the task: WaitingForApproval, WaitingForInput, or why it failed."""
+    """Of the task: WaitingForApproval, WaitingForInput, or why it failed; else of the condition Verified."""
     text: str
     """What is wanted, in a few words or a sentence."""
     verb: str
-    """The command that does it: ``approve``, ``answer`` or ``retry``."""
+    """What does it: ``approve``, ``answer``, ``retry``, or ``verify``, which verifies again and continues the run."""
     question: str = ""
     """The whole question, if it is one."""
+
+    @property
+    def sentence(self) -> str:
+        """What is wanted, and of what."""
+        return f"{self.task} {self.text}" if self.task else self.text
 
     def command(self, project: str, options: str = "", program: str = "pproj") -> str:
         """The command line to type.
@@ -50,6 +63,8 @@ class PersonNeed(NamedTuple):
             options: The options that mean its place; they start with a blank.
             program: What the program is called.
         """
+        if self.verb == "verify":
+            return f"{program} retry{options} {project} --run"
         text = " 'YOUR ANSWER'" if self.verb == "answer" else ""
         return f"{program} {self.verb}{options} {project} {self.task}{text}"
 
@@ -73,6 +88,18 @@ def need_of(task: str, state: str, reason: str, record: Record) -> PersonNeed | 
     return None
 
 
+def need_of_verification(verified: Sequence[str] | None) -> PersonNeed | None:
+    """What a verification that has stopped a run wants of a person; None: nothing.
+
+    Args:
+        verified: Status, reason and message of the condition Verified; None: nothing is verified.
+    """
+    if verified is None or verified[0] != "False" or verified[1] not in _VERIFICATION:
+        return None
+    _, reason, message = verified
+    return PersonNeed("", reason, f"{message}: {_VERIFICATION[reason]}, then verify it again", "verify")
+
+
 def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[PersonNeed]:
     """All that waits for a person after a plan, in the order of the spec."""
     records = plan.ledger.records
@@ -81,6 +108,15 @@ def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[PersonNeed]:
     waiting += [(i, TaskState.FAILED, plan.reasons[i] or "") for i in failed]
     found = (need_of(graph.ids[i], state, why, records.get(graph.ids[i], NEW)) for i, state, why in sorted(waiting))
     return [need for need in found if need]
+
+
+def needs_of_status(status: Mapping[str, Any], rows: Iterable[tuple[Mapping[str, Any], Record]]) -> list[PersonNeed]:
+    """The same by a status, and its rows with their records."""
+    found: Iterable[Mapping[str, Any]] = status.get("conditions") or ()
+    verified = [each for each in found if each.get("type") == ConditionType.VERIFIED]
+    texts = [str(each.get(key) or "") for each in verified for key in ("status", "reason", "message")]
+    broken = need_of_verification(texts or None)
+    return [*([broken] if broken else []), *needs_of_rows(rows)]
 
 
 def needs_of_rows(rows: Iterable[tuple[Mapping[str, Any], Record]]) -> list[PersonNeed]:
@@ -95,14 +131,22 @@ def condition_of(needs: Sequence[PersonNeed], project: str) -> tuple[str, str] |
     if not needs:
         return None
     kinds = {_KINDS[need.verb] for need in needs}
-    parts = [f"{need.task} {need.text} ({need.command(project)})" for need in needs[:_NAMED]]
-    what = "1 task needs" if len(needs) == 1 else f"{len(needs)} tasks need"
+    parts = [f"{need.sentence} ({need.command(project)})" for need in needs[:_NAMED]]
+    tasks = sum(bool(need.task) for need in needs)
+    what = "1 task needs" if tasks == 1 else f"{tasks} tasks need" if tasks else "the verification needs"
     more = [*parts, *(need.task for need in needs[_NAMED:])]
     return kinds.pop() if len(kinds) == 1 else _SEVERAL, f"{what} a person: {listed(more, _NAMED)}"
 
 
-def waits_only_for_people(plan: Plan) -> bool:
-    """Whether nothing runs or will run before a person has done something."""
+def waits_only_for_people(plan: Plan, verified: Sequence[str] | None = None) -> bool:
+    """Whether nothing runs or will run before a person has done something.
+
+    Args:
+        plan: The plan.
+        verified: Status, reason and message of the condition Verified; None: nothing is verified.
+    """
+    if verified is not None and verified[1] == "Verifying":
+        return False
     if plan.completed or plan.running or plan.queued or plan.launches or plan.open_hooks or not plan.people:
         return False
     if TaskState.RUNNING in plan.states:  # its slot is free, and how it has ended is not known yet

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.plan import Plan
-from parallelproject.core.report.attention import PersonNeed, needs_of_plan
+from parallelproject.core.report.attention import PersonNeed, need_of_verification, needs_of_plan
 from parallelproject.core.report.budget_status import exhausted_text
 from parallelproject.core.report.status import result_of
 from parallelproject.model.spec import NotifyEvent, Spec
@@ -28,7 +28,13 @@ class Notification(NamedTuple):
 
 
 def due(
-    project: str, graph: CompiledGraph, spec: Spec, plan: Plan, known: Collection[str], options: str = ""
+    project: str,
+    graph: CompiledGraph,
+    spec: Spec,
+    plan: Plan,
+    known: Collection[str],
+    options: str = "",
+    verified: tuple[str, str, str] | None = None,
 ) -> list[Notification]:
     """The notifications after a plan whose transitions are not known yet.
 
@@ -39,19 +45,21 @@ def due(
         plan: The plan.
         known: The keys of those that were sent.
         options: The options that mean the project's place in commands.
+        verified: Status, reason and message of the condition Verified; None: nothing is verified.
     """
     on = spec.notify.on if spec.notify else ()
-    needs = needs_of_plan(graph, plan)
+    broken = need_of_verification(verified)
+    needs = [*([broken] if broken else []), *needs_of_plan(graph, plan)]
     found: list[Notification] = []
     keys = {need: _key(plan, need) for need in needs}
     new = [need for need in needs if keys[need] not in known]
     if new and NotifyEvent.NEEDS_ATTENTION in on:
         for need in new:
-            text = f"{project}: {need.task} {need.text}"
+            text = f"{project}: {need.sentence}"
             body = _body(project, graph, plan, NotifyEvent.NEEDS_ATTENTION, text, [need], options)
             found.append(Notification(keys[need], NotifyEvent.NEEDS_ATTENTION, body))
     if plan.completed or plan.is_exhausted:
-        _, message, is_good = result_of(graph, plan)
+        _, message, is_good = result_of(graph, plan, verified)
         if plan.is_exhausted:  # the run has ended as well: nothing of it continues by itself
             message, is_good = f"{message}; {exhausted_text(graph, spec, plan)}", False
         event = NotifyEvent.DONE if is_good else NotifyEvent.FAILED
@@ -63,6 +71,8 @@ def due(
 
 
 def _key(plan: Plan, need: PersonNeed) -> str:
+    if not need.task:  # its text names the commit
+        return f"{NotifyEvent.NEEDS_ATTENTION}:{need.reason}:{hashlib.sha256(need.text.encode()).hexdigest()[:16]}"
     record = plan.ledger.records.get(need.task, NEW)
     return f"{NotifyEvent.NEEDS_ATTENTION}:{need.reason}:{need.task}:{record.attempts}"
 

@@ -21,7 +21,12 @@ from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import Outputs, kept, kept_text, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.planner.spending import RoleSpending, ends, is_whole, role_at_end
-from parallelproject.core.report.attention import condition_of, needs_of_plan, waits_only_for_people
+from parallelproject.core.report.attention import (
+    condition_of,
+    need_of_verification,
+    needs_of_plan,
+    waits_only_for_people,
+)
 from parallelproject.core.report.budget_status import (
     budget_condition,
     exhausted_text,
@@ -453,8 +458,10 @@ def _conditions(
         suspended = ("False", "NotRequested", "")
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     done = f"{counts[_SUCCEEDED]} of {total} tasks succeeded"
-    attention = condition_of(needs_of_plan(graph, plan), name) if deletion is None else None
-    is_stalled = attention is not None and waits_only_for_people(plan)
+    broken = need_of_verification(verified)
+    needs = [*([broken] if broken else []), *needs_of_plan(graph, plan)]
+    attention = condition_of(needs, name) if deletion is None else None
+    is_stalled = attention is not None and waits_only_for_people(plan, verified)
     stalled = (str(ConditionType.NEEDS_ATTENTION), attention[1]) if attention and is_stalled else None
     if not plan.completed:
         reason = Reason.SUSPENDED if spec.suspend else stalled[0] if stalled else "Running"
@@ -467,7 +474,7 @@ def _conditions(
             completed = ("False", "Deleted", f"{counts[_RUNNING]} running and being stopped; nothing starts any more")
             succeeded = ("Unknown", "Deleted", _cut(deletion.message))
     else:
-        reason, message, is_good = result_of(graph, plan)
+        reason, message, is_good = result_of(graph, plan, verified)
         completed = ("True", reason, done)
         succeeded = ("True" if is_good else "False", reason, message)
     conditions: list[tuple[str, str, str, str]] = [
@@ -503,8 +510,14 @@ def is_success(graph: CompiledGraph, plan: Plan) -> bool:
     return all_done(graph, plan.states, plan.unmet) and not plan.open_hooks
 
 
-def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
-    """How a completed plan ended: a reason, a sentence, and whether all tasks succeeded."""
+def result_of(graph: CompiledGraph, plan: Plan, verified: tuple[str, str, str] | None = None) -> tuple[str, str, bool]:
+    """How a completed plan ended: a reason, a sentence, and whether all tasks succeeded and passed the verification.
+
+    Args:
+        graph: The compiled spec.
+        plan: The plan.
+        verified: Status, reason and message of the condition Verified; None: nothing is verified.
+    """
     good = sum(state is _SUCCEEDED for state in plan.states)
     done = f"{good} of {len(graph.ids)} tasks succeeded"
     if skipped := sum(plan.states[i] is TaskState.SKIPPED for i in graph.skipped):
@@ -523,7 +536,10 @@ def result_of(graph: CompiledGraph, plan: Plan) -> tuple[str, str, bool]:
         reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
     else:
         reason, message = "AllSucceeded", done
-    return reason, _cut(message), is_success(graph, plan)
+    is_good = is_success(graph, plan)
+    if is_good and verified is not None and verified[0] == "False":
+        return verified[1], _cut(f"{done}; {verified[2]}"), False
+    return reason, _cut(message), is_good
 
 
 def _health(

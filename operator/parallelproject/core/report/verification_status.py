@@ -17,25 +17,19 @@ Json = dict[str, Any]
 def render_verification(record: VerificationRecord) -> Json:
     """The field ``verification`` of a status."""
     state = record.state
-    status, reason, message = state.condition
+    whole = {"state": state.to_json(), "generation": record.generation, "numbers": dict(record.numbers)}
+    text = pack("".join(f"{json.dumps(row)}\n" for row in (whole, *_rows(record))))
     found: Json = {
         "observedGeneration": record.generation,
-        "levels": state.levels,
-        "succeeded": state.succeeded,
-        "result": {"status": status, "reason": reason, "message": message},
-        "checks": [{"name": name, "runs": number} for name, number in record.numbers.items()],
+        "levels": state.verified.levels,
+        "record": [text[at : at + TEXT_MAX] for at in range(0, len(text), TEXT_MAX)],
     }
-    if record.runs:
-        text = pack("".join(f"{json.dumps(row)}\n" for row in _rows(record)))
-        found["runs"] = [text[at : at + TEXT_MAX] for at in range(0, len(text), TEXT_MAX)]
-    if state.commit:
-        found["commit"] = state.commit
-    if state.settled:
-        found["revision"] = state.settled
     if state.is_stopped:
         found["stopped"] = True
     if state.repairs:
-        found["repairs"] = [_repair(state, task) for task in state.repairs]
+        found["repairs"] = [
+            {"task": task, "repairs": len(each), "check": each[-1].check} for task, each in state.repairs.items()
+        ]
     if state.condemned:
         found["failed"] = list(state.condemned)
     if state.flaky:
@@ -46,27 +40,10 @@ def render_verification(record: VerificationRecord) -> Json:
 def read_verification(status: Mapping[str, Any]) -> VerificationRecord:
     """The record in a status. One that is not in our format is none: then what has landed is verified again."""
     found = status.get("verification")
-    if not isinstance(found, Mapping):
-        return VerificationRecord()
     try:
-        return _read(found)
-    except (KeyError, TypeError, ValueError, AttributeError):
+        return _read(unpack("".join(found["record"]))) if isinstance(found, Mapping) else VerificationRecord()
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return VerificationRecord()
-
-
-def _repair(state: VerificationState, task: str) -> Json:
-    repairs = state.repairs[task]
-    last = repairs[-1]
-    row: Json = {
-        "task": task,
-        "repairs": len(repairs),
-        "afterAttempt": last.floor,
-        "check": last.check,
-        "run": last.run,
-    }
-    row |= {"commit": last.commit} if last.commit else {}
-    row |= {"other": last.other} if last.other else {}
-    return row | ({"forgiven": state.forgiven[task]} if state.forgiven.get(task) else {})
 
 
 def _rows(record: VerificationRecord) -> list[Json]:
@@ -87,35 +64,12 @@ def _rows(record: VerificationRecord) -> list[Json]:
     return rows
 
 
-def _read(found: Mapping[str, Any]) -> VerificationRecord:
-    result, rows = found["result"], list(found.get("repairs") or ())
-    state = {
-        "levels": found["levels"],
-        "succeeded": found["succeeded"],
-        "commit": found.get("commit") or "",
-        "stopped": found.get("stopped") is True,
-        "settled": found.get("revision") or "",
-        "condition": [result["status"], result["reason"], result.get("message") or ""],
-        "repairs": {str(row["task"]): [_read_repair(row)] * _count(row["repairs"]) for row in rows},
-        "condemned": found.get("failed") or (),
-        "forgiven": {str(row["task"]): row["forgiven"] for row in rows if row.get("forgiven")},
-        "flaky": found.get("flaky") or (),
-    }
-    numbers = {str(row["name"]): _count(row["runs"]) for row in found.get("checks") or ()}
-    written = [json.loads(line) for line in unpack("".join(found.get("runs") or ())).split("\n") if line]
-    packed = {(row["base"], row["tip"]): str(row["work"]) for row in written if row.get("work") is not None}
-    runs = tuple(_read_run(row, packed) for row in written)
-    return VerificationRecord(VerificationState.from_json(state), _count(found["observedGeneration"]), numbers, runs)
-
-
-def _read_repair(row: Mapping[str, Any]) -> Json:
-    return {
-        "floor": _count(row["afterAttempt"]),
-        "check": str(row["check"]),
-        "run": _count(row["run"]),
-        "commit": str(row.get("commit") or ""),
-        "other": str(row.get("other") or ""),
-    }
+def _read(text: str) -> VerificationRecord:
+    whole, *rows = (json.loads(line) for line in text.split("\n") if line)
+    packed = {(row["base"], row["tip"]): str(row["work"]) for row in rows if row.get("work") is not None}
+    runs = tuple(_read_run(row, packed) for row in rows)
+    numbers = {str(name): _count(number) for name, number in whole["numbers"].items()}
+    return VerificationRecord(VerificationState.from_json(whole["state"]), _count(whole["generation"]), numbers, runs)
 
 
 def _read_run(row: Mapping[str, Any], packed: Mapping[tuple[str, str], str]) -> EndedRun:

@@ -27,10 +27,10 @@ _END_LINES = 15
 _READ_MAX = 400_000
 """Maximum characters of an output that are read."""
 _GAP = "[…]"
-STOPPED, SKIPPED, CHECKED_OUT = "Stopped", "Skipped", "CheckedOut"
-"""Outcomes next to those of ``ProbeOutcome``: the pod was asked to end, nothing had to run, the workspace is ready."""
-NOT_STARTED = frozenset({125, 126, 127})
-"""Exit codes of a command that cannot be executed, or whose end is not known: the check did not run."""
+SKIPPED, CHECKED_OUT = "Skipped", "CheckedOut"
+"""Outcomes next to those of ``ProbeOutcome``: nothing had to run, the workspace is ready."""
+NOT_REPORTED = 125
+"""Exit code of a command whose end is not known."""
 
 
 class CheckEnd(NamedTuple):
@@ -77,12 +77,12 @@ def read_end(checked_out: str, ended: str) -> CheckEnd | None:
     work = read_work(first, packed)
     if first.get("outcome") == SKIPPED:
         return CheckEnd(ProbeOutcome.PASSED, work) if work else None
-    if first.get("outcome") == ProbeOutcome.CONFLICT:
-        return CheckEnd(ProbeOutcome.CONFLICT, work)
+    if first.get("outcome") in (ProbeOutcome.CONFLICT, ProbeOutcome.STALE):
+        return CheckEnd(ProbeOutcome(first["outcome"]), work)
     if first.get("outcome") != CHECKED_OUT:
         return None
     printed = unpack(packed_end)
-    if last.get("outcome") == STOPPED:
+    if last.get("outcome") == ProbeOutcome.STOPPED:
         return CheckEnd(ProbeOutcome.BROKEN, work, printed, is_stopped=True)
     if last.get("outcome") in (ProbeOutcome.PASSED, ProbeOutcome.FAILED):
         return CheckEnd(ProbeOutcome(last["outcome"]), work, printed)

@@ -6,6 +6,7 @@ what looks like ``path:line``.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from parallelproject.core.verification.probe import ProbeOutcome
 
@@ -52,6 +53,7 @@ class FailureReport:
     """Whether the code compiled and loaded, as far as the output says."""
 
 
+@lru_cache(maxsize=256)  # a search reads the same outputs after each of its runs
 def read_failure(output: str) -> FailureReport:
     """Reads the output of a failed check. Its end is enough."""
     tests: dict[str, None] = {}

@@ -7,6 +7,7 @@ _HEADS = {
     "ChecksFailed": "verification failed, the run continues",
     "VerificationFailed": "verification failed",
     "BaseFailed": "verification failed, the run stops",
+    "BrokenByOthers": "verification failed, the run stops",
     "CauseUnknown": "verification failed, the run stops",
 }
 

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 
 class LandedChange(NamedTuple):
-    """The work of one task on the shared branch."""
+    """The work of one task on the shared branch, or a commit of somebody else."""
 
     task: str
+    """Its id; of commits that are of no task, ``FOREIGN`` and the commit, or their range."""
     commit: str
     """Its one commit on the branch."""
     paths: tuple[str, ...] = ()
@@ -25,6 +26,10 @@ class LandedChange(NamedTuple):
     """Earlier tasks among the changes that it builds on: a probe with it also has these."""
 
 
+FOREIGN = "~"
+"""What the name of a change begins with that is of no task of the run; no id of a task does. The commit follows."""
+
+
 class ProbeOutcome(StrEnum):
     """What a check said about a probe."""
 
@@ -34,6 +39,10 @@ class ProbeOutcome(StrEnum):
     """The probe cannot be built: git reports a merge conflict."""
     BROKEN = "Broken"
     """The check did not run: its pod was evicted, for example. It says nothing about the changes."""
+    STOPPED = "Stopped"
+    """It was asked to end, or its run was cut off: as if it had never started."""
+    STALE = "Stale"
+    """What it was to run on is no longer on the branch: somebody has rewritten it."""
 
 
 _NAME = re.compile(r"(?P<upto>\d+)(?:-without(?P<without>(?:-\d+)+))?(?:-with(?P<also>(?:-\d+)+))?")
@@ -85,6 +94,15 @@ class Probe(NamedTuple):
     def tasks(self, changes: Sequence[LandedChange]) -> tuple[str, ...]:
         """The tasks whose work it has."""
         return tuple(changes[position - 1].task for position in positions_of(self.mask))
+
+
+def is_foreign(change: str) -> bool:
+    """Whether a change is a commit that is of no task of the run: a person's, for example.
+
+    Args:
+        change: ``LandedChange.task``.
+    """
+    return change.startswith(FOREIGN)
 
 
 def mask_of(positions: Sequence[int]) -> int:

@@ -118,7 +118,7 @@ def is_met(
                 return True
         if not is_unbuildable(mask):
             return False
-    return True  # nothing can show more
+    return False  # what nothing can show is not shown
 
 
 def open_mask(obligation: Obligation, is_unbuildable: Callable[[int], bool]) -> int | None:

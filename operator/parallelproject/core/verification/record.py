@@ -1,8 +1,7 @@
 """What is recorded of a verification whose runs are objects that go away: the state, and the runs that matter. Pure.
 
 Locally each run has its files. In a cluster a run is a Job, which is removed once its result is recorded here. Results
-of two revisions are kept at most: of the one that is verified, and of the last one with a result, whose failures the
-tasks are given that repair.
+are kept of the work that is verified, or was verified last, and of the failures that tasks are given that repair.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -72,12 +71,6 @@ class VerificationRecord:
             return self
         return replace(self, state=state, generation=generation)._trimmed()
 
-    def started_again(self, generation: int) -> "VerificationRecord":
-        """The record of a project that continues because a person has changed something: what has landed is verified
-        again. Outputs of failed checks are kept for the tasks that repair."""
-        kept = tuple(replace(run, revision="") for run in self.runs if run.is_whole and run.printed)
-        return replace(self, state=self.state.started_again(), generation=generation, runs=kept)
-
     def with_ended(self, ended: Iterable[CheckRun]) -> "VerificationRecord":
         """The record with further runs that have ended. One without a revision only takes its number."""
         record = self
@@ -93,7 +86,7 @@ class VerificationRecord:
         """Whether a run has ended, and its result is needed and not recorded."""
         if run.outcome is None or any((run.check, run.number) == (known.check, known.number) for known in self.runs):
             return False
-        is_of_latest = bool(self.runs) and run.revision == self.runs[-1].revision  # its runs end in any order
+        is_of_latest = bool(self.runs) and _work_of(run) == _work_of(self.runs[-1])  # its runs end in any order
         return is_of_latest or run.number > self.numbers.get(run.check, 0)
 
     def as_runs(self, graph: CompiledGraph) -> list[CheckRun]:
@@ -112,13 +105,15 @@ class VerificationRecord:
         return unpack(found.printed) if found else None
 
     def _trimmed(self) -> "VerificationRecord":
-        latest = self.runs[-1].revision if self.runs else ""
-        kept = [
-            run
-            for run in self.runs
-            if run.revision == latest or (run.revision == self.state.settled and run.is_whole and run.printed)
-        ]
+        latest = _work_of(self.runs[-1]) if self.runs else ""
+        needed = {(each[-1].check, each[-1].run) for each in self.state.repairs.values() if each}
+        kept = [run for run in self.runs if _work_of(run) == latest or (run.check, run.number) in needed]
         return replace(self, runs=tuple(_within_bytes(kept[-RUNS_MAX:])))
+
+
+def _work_of(run: EndedRun | CheckRun) -> str:
+    """The work that a run is about, without the fingerprint of its check."""
+    return run.revision.partition(".")[0]
 
 
 def _ended(run: CheckRun) -> EndedRun:

@@ -1,10 +1,10 @@
 """What is recorded of a verification: what has passed, and which tasks repair what they have landed. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels
+from parallelproject.core.planner.constraints.verified_work import NOTHING_VERIFIED, VerifiedWork
 
 Json = dict[str, Any]
 
@@ -23,19 +23,31 @@ class Repair(NamedTuple):
     commit: str
     """The commit that the check failed on."""
     other: str = ""
-    """The task whose work breaks the check only together with it; empty: it breaks the check alone."""
+    """What breaks the check only together with the task's work: another task, or a commit of nobody's; empty: the work
+    breaks it alone."""
+
+
+class PassedCheck(NamedTuple):
+    """The last time that a check passed."""
+
+    fingerprint: str
+    """Of the check as it was then: another command says nothing about this one."""
+    commit: str
+    """What it passed on."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationState:
     """The record, which is written before anything is done because of it."""
 
-    levels: int = 0
-    """Number of levels that are verified, from the first on."""
-    succeeded: int = 0
-    """Number of the tasks that had succeeded in them."""
-    commit: str = ""
-    """The last commit that was verified; empty: none was."""
+    verified: VerifiedWork = NOTHING_VERIFIED
+    """What has passed all checks, or may be built on all the same."""
+    checks: Mapping[str, str] = field(default_factory=dict)
+    """The checks that this is about: by name, their fingerprints."""
+    passed: Mapping[str, PassedCheck] = field(default_factory=dict)
+    """By check, when it passed last."""
+    epoch: int = 0
+    """How often everything was to be verified again: runs of checks before that no longer count."""
     is_stopped: bool = False
     """Whether the project stops because of the result."""
     settled: str = ""
@@ -43,18 +55,13 @@ class VerificationState:
     condition: tuple[str, str, str] = ("Unknown", "Waiting", "nothing has landed yet")
     """Status, reason and message of the condition Verified with that result."""
     repairs: Mapping[str, tuple[Repair, ...]] = field(default_factory=dict)
-    """By task, its repairs so far."""
+    """By task, its repairs so far. The last one of a condemned task has not started."""
     condemned: tuple[str, ...] = ()
     """Tasks whose work breaks a check and that are not repaired any more."""
     forgiven: Mapping[str, int] = field(default_factory=dict)
     """By task, how many of its repairs do not count for their maximum."""
     flaky: tuple[str, ...] = ()
     """Checks that failed and passed on the same commit."""
-
-    @property
-    def verified(self) -> VerifiedLevels:
-        """What the planner has to know."""
-        return self.levels, self.succeeded
 
     @property
     def floors(self) -> dict[str, int]:
@@ -64,9 +71,11 @@ class VerificationState:
     def to_json(self) -> Json:
         """The state as plain data."""
         return {
-            "levels": self.levels,
-            "succeeded": self.succeeded,
-            "commit": self.commit,
+            "levels": self.verified.levels,
+            "tasks": dict(self.verified.tasks),
+            "checks": dict(self.checks),
+            "passed": {check: list(passed) for check, passed in self.passed.items()},
+            "epoch": self.epoch,
             "stopped": self.is_stopped,
             "settled": self.settled,
             "condition": list(self.condition),
@@ -86,9 +95,10 @@ class VerificationState:
         try:
             status, reason, message = found["condition"]
             return cls(
-                _count(found["levels"]),
-                _count(found["succeeded"]),
-                str(found["commit"]),
+                VerifiedWork(_count(found["levels"]), {str(task): _count(n) for task, n in found["tasks"].items()}),
+                {str(name): str(fingerprint) for name, fingerprint in found["checks"].items()},
+                {str(name): PassedCheck(*map(str, passed)) for name, passed in found["passed"].items()},
+                _count(found["epoch"]),
                 found["stopped"] is True,
                 str(found["settled"]),
                 (str(status), str(reason), str(message)),
@@ -109,10 +119,68 @@ class VerificationState:
         """
         return len(self.repairs.get(task, ())) - self.forgiven.get(task, 0) < most
 
+    def with_checks(self, checks: Mapping[str, str]) -> "VerificationState":
+        """The state of a run whose checks are these now.
+
+        Another check, or another command, has passed on nothing yet: all is verified again. What an earlier command has
+        condemned is open again. Repairs that have started continue, since their work may land at any moment.
+
+        Args:
+            checks: By name, their fingerprints.
+        """
+        if checks == self.checks:
+            return self
+        new = replace(self, checks=dict(checks), settled="")
+        if not self.checks:
+            return new
+        if not checks.items() <= self.checks.items():
+            condition = ("Unknown", "Waiting", "nothing is verified yet since the checks have changed")
+            new = replace(new, verified=NOTHING_VERIFIED, is_stopped=False, condition=condition)
+        moot = [
+            task
+            for task in self.condemned
+            if (check := self.repairs[task][-1].check) not in checks or checks[check] != self.checks.get(check)
+        ]
+        if moot or self.is_stopped:
+            new = replace(new, verified=NOTHING_VERIFIED, is_stopped=False)
+        return new._acquitted(moot)
+
     def started_again(self) -> "VerificationState":
-        """The state of a run that is started again after its end: tasks that have failed are repaired again."""
-        forgiven = {task: len(self.repairs[task]) for task in self.condemned}
-        return replace(self, is_stopped=False, settled="", condemned=(), forgiven={**self.forgiven, **forgiven})
+        """The state of a run that is started again after its end: what was broken is verified again, since a person may
+        have corrected it, and the tasks that still break it are repaired again."""
+        if self.condition[0] != "False" and not self.condemned and not self.is_stopped:
+            return self
+        new = replace(self, verified=NOTHING_VERIFIED, is_stopped=False, settled="", epoch=self.epoch + 1)
+        return new._acquitted(self.condemned)
+
+    def retried(self, tasks: Mapping[str, int]) -> "VerificationState":
+        """The state after a person has asked for further repairs.
+
+        Args:
+            tasks: By id, the number of the last attempt at that time: of a task that was condemned later, it says
+                nothing.
+        """
+        again = [task for task in self.condemned if tasks.get(task, -1) >= self.repairs[task][-1].floor]
+        if not again:
+            return self
+        return replace(
+            self,
+            is_stopped=False,
+            settled="",
+            condemned=tuple(task for task in self.condemned if task not in again),
+            forgiven={**self.forgiven, **{task: len(self.repairs[task]) for task in again}},
+        )
+
+    def _acquitted(self, tasks: Iterable[str]) -> "VerificationState":
+        """The state in which some condemned tasks have succeeded until they are found to break a check again."""
+        gone = set(tasks)
+        repairs = {task: each[:-1] if task in gone else each for task, each in self.repairs.items()}
+        return replace(
+            self,
+            repairs={task: each for task, each in repairs.items() if each},
+            condemned=tuple(task for task in self.condemned if task not in gone),
+            forgiven={**self.forgiven, **{task: len(repairs[task]) for task in gone}},
+        )
 
 
 def _count(value: object) -> int:

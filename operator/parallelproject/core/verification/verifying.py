@@ -8,23 +8,30 @@ changes once: the levels are verified, or tasks run again to repair what they ha
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW
-from parallelproject.core.planner.constraints.verification_gate import verified_levels
+from parallelproject.core.planner.constraints.verified_work import (
+    EVERY,
+    NOTHING_VERIFIED,
+    VerifiedWork,
+    unverified,
+    verified_levels,
+)
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.core.verification.failure_report import FailureReport, confirmed, judge, read_failure
 from parallelproject.core.verification.landed_work import LandedWork
-from parallelproject.core.verification.probe import Probe, ProbeOutcome
+from parallelproject.core.verification.probe import FOREIGN, Probe, ProbeOutcome, is_foreign
 from parallelproject.core.verification.search import next_step
-from parallelproject.core.verification.state import Repair, VerificationState
+from parallelproject.core.verification.state import PassedCheck, Repair, VerificationState
 from parallelproject.core.verification.verdict import CulpritVerdict, Fault, VerdictKind
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import listed
-from parallelproject.model.spec import OnCheckFailure, Verification, VerificationCheck
+from parallelproject.model.spec import OnCheckFailure, Verification, VerificationCheck, VerifyAfter
 from parallelproject.model.status import TaskState
 
 SHORT = 10
@@ -32,7 +39,8 @@ SHORT = 10
 _BROKEN_MAX = 3
 """How often a check may not run at all before that is a result."""
 _OPEN = frozenset({TaskState.PENDING, TaskState.RUNNING})
-_PASSED, _FAILED, _BROKEN = ProbeOutcome.PASSED, ProbeOutcome.FAILED, ProbeOutcome.BROKEN
+_PASSED, _FAILED = ProbeOutcome.PASSED, ProbeOutcome.FAILED
+_STOPPED, _STALE = ProbeOutcome.STOPPED, ProbeOutcome.STALE
 
 
 class CheckRun(NamedTuple):
@@ -63,7 +71,7 @@ class CheckLaunch(NamedTuple):
     work: LandedWork | None
     """What the probe is a subset of."""
     since: str
-    """The commit that was verified before; empty: none was."""
+    """The commit that this check passed on before; empty: no such commit."""
 
 
 class Verifying(NamedTuple):
@@ -72,6 +80,8 @@ class Verifying(NamedTuple):
     state: VerificationState
     """What to record before anything else is done."""
     launches: Sequence[CheckLaunch]
+    stops: Sequence[CheckRun]
+    """Running ones whose results are of no use any more."""
     condition: tuple[str, str, str]
     """Status, reason and message of the condition Verified."""
 
@@ -83,7 +93,16 @@ class _Result(NamedTuple):
     """Who broke it; None: it passed."""
     is_flaky: bool = False
     last: CheckRun | None = None
-    """The last run on the tip that failed."""
+    """The last run on the tip that failed, or the last one that could not run."""
+    tip: str = ""
+    """The commit that it is about."""
+    passed_on: str = ""
+    """If the base is broken: the same commit, where the check has passed on it before."""
+
+
+def fingerprints(settings: Verification) -> dict[str, str]:
+    """By check, a short fingerprint of what it runs: results of another command are no results of this one."""
+    return {check.name: _digest([check.name, check.command, check.paths]) for check in settings.checks}
 
 
 def verify(
@@ -97,53 +116,64 @@ def verify(
     """Decides.
 
     Args:
-        settings: The checks.
+        settings: The checks; ``state`` is about the same ones (``VerificationState.with_checks``).
         graph: The graph that the plan was made for.
         plan: The last plan.
         state: What is recorded.
         runs: All observed runs of checks, of any revision.
-        slots: Number of slots of parallelism that no task holds.
+        slots: Number of slots of parallelism that no task holds; none may start a run.
     """
     snapshot = plan.ledger.snapshot
-    running = sum(run.outcome is None for run in runs)
+    running = [run for run in runs if run.outcome is None]
     if plan.stopped is not None or state.is_stopped or snapshot is None:
-        return Verifying(state, (), state.condition)
-    index = graph.index
-    repairing = [task for task in state.repairs if task in index and plan.states[index[task]] in _OPEN]
-    if repairing:
-        return Verifying(state, (), state.condition)
-    succeeded = snapshot.succeeded_below(plan.level)
-    is_current = verified_levels(state.verified, snapshot) == state.levels
-    if not succeeded or (is_current and plan.level <= state.levels):
-        return Verifying(state, (), state.condition)
-    if is_current and succeeded == state.succeeded:  # nothing has landed since
-        return Verifying(replace(state, levels=plan.level), (), state.condition)
-    revision = _revision(graph, plan)
-    if state.settled == revision:
-        return Verifying(state, (), state.condition)
-    mine = [run for run in runs if run.revision == revision]
+        return Verifying(state, (), running, state.condition)
+    open_repairs = [task for task in state.repairs if task in graph.index and plan.states[graph.index[task]] in _OPEN]
+    if open_repairs or not _is_due(settings, plan, snapshot, state.verified):
+        return Verifying(state, (), running, state.condition)
+    landed = _landed(settings, graph, plan)
+    if landed.items() <= state.verified.tasks.items():  # nothing has landed since
+        return Verifying(replace(state, verified=_plus(settings, state, graph, plan, {})), (), running, state.condition)
+    level = plan.level if settings.after is VerifyAfter.LEVEL else 0
+    revision = _digest([level, sorted(landed.items()), state.epoch])
+    if state.settled == _digest([revision, sorted(state.checks.items())]):
+        # It was broken, and no repair is open or has landed: they were skipped, or what they build on has failed.
+        condition = state.condition
+        if condition[1] == "Repairing":
+            condition = ("False", "VerificationFailed", f"{condition[2]}; it was not repaired")
+        state = replace(state, verified=_plus(settings, state, graph, plan, landed), condition=condition)
+        return Verifying(state, (), running, condition)
     launches: list[CheckLaunch] = []
     results: dict[str, _Result] = {}
+    current: dict[str, Sequence[CheckRun]] = {}
     for check in settings.checks:
-        of_check = sorted((run for run in mine if run.check == check.name), key=lambda run: run.number)
-        number = max((run.number for run in runs if run.check == check.name), default=0)
-        found = _check(settings, of_check, slots - running - len(launches), state.commit)
+        mark = f"{revision}.{state.checks[check.name]}"
+        of_check = sorted((run for run in runs if run.check == check.name), key=lambda run: run.number)
+        mine = current[check.name] = [run for run in of_check if run.revision == mark and run.outcome is not _STOPPED]
+        if any(run.outcome is _STALE for run in mine):
+            return Verifying(replace(state, epoch=state.epoch + 1), (), running, state.condition)
+        known = state.passed.get(check.name)
+        since = known.commit if known and known.fingerprint == state.checks[check.name] else ""
+        found = _check(settings, mine, slots - len(running) - len(launches), since)
         if isinstance(found, _Result):
             results[check.name] = found
             continue
-        work = next((run.work for run in of_check if run.work), None)
+        number = max((run.number for run in of_check), default=0)
+        work = next((run.work for run in mine if run.work), None)
         for probe in found:
-            if running + len(launches) < slots:
+            if len(running) + len(launches) < slots:
                 number += 1
-                launches.append(CheckLaunch(check, number, revision, probe if work else None, work, state.commit))
+                launches.append(CheckLaunch(check, number, mark, probe if work else None, work, since))
+    stops = [run for run in running if run.check in results or run not in current.get(run.check, ())]
     if len(results) < len(settings.checks):
-        levels = _levels_named(state.levels if state.levels < plan.level else 0, plan.level)
+        what = _named(settings, plan, landed, state.verified)
         waiting = [check.name for check in settings.checks if check.name not in results]
-        message = f"{levels}: {listed(waiting, 5)}"
-        if searched := [name for name in waiting if _is_searched(name, mine, launches)]:
+        message = f"{what}: {listed(waiting, 5)}"
+        if searched := [name for name in waiting if _is_searched(name, current[name], launches)]:
             message += f"; it failed, and runs on parts of the work show who broke it: {listed(searched, 5)}"
-        return Verifying(state, launches, ("Unknown", "Verifying", message))
-    return _settled(settings, plan, state, mine, results, revision, succeeded)
+        return Verifying(state, launches, stops, ("Unknown", "Verifying", message))
+    settled = _settled(settings, graph, plan, state, results, landed)
+    settled = replace(settled, settled=_digest([revision, sorted(state.checks.items())]))
+    return Verifying(settled, (), running, settled.condition)
 
 
 def _is_searched(check: str, runs: Sequence[CheckRun], launches: Sequence[CheckLaunch]) -> bool:
@@ -166,12 +196,12 @@ def _check(
         if len(runs) >= _BROKEN_MAX:
             return _Result(CulpritVerdict(VerdictKind.UNKNOWN), last=runs[-1])
         return (None,)
-    changes = first.work.changes
+    changes, at = first.work.changes, first.work.tip
     tip = Probe(len(changes))
     of_tip = [run for run in runs if run.probe in (None, tip) and run.outcome in (_PASSED, _FAILED)]
     failures = [run for run in of_tip if run.outcome is _FAILED]
     if of_tip[-1].outcome is _PASSED and len(failures) <= settings.retry_flaky:
-        return _Result(None, bool(failures))
+        return _Result(None, bool(failures), tip=at)
     if not any(run.probe != tip and run.probe is not None for run in runs) and len(failures) <= settings.retry_flaky:
         return () if active else (tip,)
     report = read_failure(failures[-1].printed)
@@ -186,11 +216,20 @@ def _check(
     if _PASSED not in base and len(base) <= settings.retry_flaky:  # often the check is broken from the start
         return () if any(run.probe == Probe(0) for run in active) else (Probe(0),)
     if base.count(_FAILED) > settings.retry_flaky:
-        return _Result(CulpritVerdict(VerdictKind.BASE), last=failures[-1])
-    step = next_step(changes, report, known, max(0, slots) + len(active), [run.probe or tip for run in active])
+        passed_on = verified if first.work.base == verified else ""
+        return _Result(CulpritVerdict(VerdictKind.BASE), last=failures[-1], tip=at, passed_on=passed_on)
+    # Where no slot is free it is asked all the same: with no slots at all, a search ends.
+    step = next_step(changes, report, known, max(1, slots + len(active)), [run.probe or tip for run in active])
     if not isinstance(step, CulpritVerdict):
         return step
-    return _Result(None, True) if step.kind is VerdictKind.FLAKY else _Result(step, last=failures[-1])
+    if step.kind is VerdictKind.FLAKY:
+        return _Result(None, True, tip=at)
+    if step.kind is VerdictKind.CULPRITS and all(run.outcome is not _PASSED for run in runs):
+        # That the base passed was seen at another time. What has changed since may be the machine.
+        if base.count(ProbeOutcome.BROKEN) >= _BROKEN_MAX:
+            return _Result(CulpritVerdict(VerdictKind.UNKNOWN, suspects=step.blamed), last=failures[-1], tip=at)
+        return () if active else (Probe(0),)
+    return _Result(step, last=failures[-1], tip=at)
 
 
 def _judged(report: FailureReport, outcome: ProbeOutcome, printed: str) -> ProbeOutcome:
@@ -200,63 +239,94 @@ def _judged(report: FailureReport, outcome: ProbeOutcome, printed: str) -> Probe
 
 def _settled(
     settings: Verification,
+    graph: CompiledGraph,
     plan: Plan,
     state: VerificationState,
-    runs: Sequence[CheckRun],
     results: Mapping[str, _Result],
-    revision: str,
-    succeeded: int,
-) -> Verifying:
-    """All checks have a result."""
-    tip = next((run.work.tip for run in runs if run.work), "")
-    flaky = tuple(dict.fromkeys([*state.flaky, *(name for name, result in results.items() if result.is_flaky)]))
-    state = replace(state, settled=revision, flaky=flaky)
+    landed: Mapping[str, int],
+) -> VerificationState:
+    """The record when all checks have a result."""
+    now_flaky = [name for name, result in results.items() if result.is_flaky]
+    passed = {name: PassedCheck(state.checks[name], found.tip) for name, found in results.items() if not found.verdict}
+    state = replace(
+        state,
+        flaky=tuple(dict.fromkeys([*state.flaky, *now_flaky])),
+        passed={**state.passed, **passed},
+    )
     failed = {name: result for name, result in results.items() if result.verdict is not None}
-    levels = _levels_named(0, plan.level)
+    verified = _plus(settings, state, graph, plan, landed)
     if not failed:
-        message = f"{levels} at {tip[:SHORT]}: {listed(list(results), 5)}"
-        if now_flaky := [name for name, result in results.items() if result.is_flaky]:
+        tip = next(iter(results.values())).tip
+        message = f"{_named(settings, plan, landed)} at {tip[:SHORT]}: {listed(list(results), 5)}"
+        if now_flaky:
             message += f"; flaky, passed when it ran again: {listed(now_flaky, 5)}"
-        return _passed(state, plan.level, succeeded, tip, ("True", "Verified", message))
-    message = "; ".join(_words(name, result, tip) for name, result in failed.items())
+        return replace(state, verified=verified, condition=("True", "Verified", message))
+    message = "; ".join(_words(name, result) for name, result in failed.items())
     if settings.on_failure is OnCheckFailure.CONTINUE:
-        return _passed(state, plan.level, succeeded, tip, ("False", "ChecksFailed", message))
-    blamed = _blamed(failed, tip)
+        return replace(state, verified=verified, condition=("False", "ChecksFailed", message))
+    blamed = _blamed(failed, graph)
     new = {task: repair for task, repair in blamed.items() if task not in state.condemned}
-    if blamed and not new:  # it is known, and nothing more follows from it
-        return _passed(state, plan.level, succeeded, tip, ("False", "VerificationFailed", message))
-    if not new:
-        state = replace(state, is_stopped=True, condition=("False", _reason(failed), message))
-        return Verifying(state, (), state.condition)
+    able = {task: repair for task, repair in new.items() if graph.index[task] not in graph.skipped}
+    if not able:
+        reason = _reason(failed, graph, state.condemned)
+        if reason is None:  # it is known, and nothing more follows from it
+            return replace(state, verified=verified, condition=("False", "VerificationFailed", message))
+        return replace(state, is_stopped=True, condition=("False", reason, message))
     most = settings.max_repairs if settings.on_failure is OnCheckFailure.REPAIR else 0
-    given_up = [task for task in new if not state.may_repair(task, most)]
+    given_up = [task for task in able if not state.may_repair(task, most)]
+    proven = {task for result in failed.values() if result.verdict for task in result.verdict.blamed}
+    if not proven.issuperset(given_up):  # nobody has failed because it is probable
+        return replace(state, is_stopped=True, condition=("False", "CauseUnknown", message))
     repairs = dict(state.repairs)
-    for task, repair in new.items():
+    for task, repair in able.items():
         attempts = plan.ledger.records.get(task, NEW).attempts
         repairs[task] = (*repairs.get(task, ()), repair._replace(floor=attempts))
     reason = "VerificationFailed" if given_up else "Repairing"
     if given_up and most:
         message += f"; repaired {most} times: {listed(given_up, 5)}"
-    state = replace(
+    if len(given_up) == len(able):  # nothing lands because of it, so there is nothing else to verify
+        left = {task: number for task, number in landed.items() if task not in given_up}
+        state = replace(state, verified=_plus(settings, state, graph, plan, left))
+    return replace(
         state,
         repairs=repairs,
         condemned=(*state.condemned, *given_up),
         is_stopped=settings.on_failure is OnCheckFailure.STOP,
         condition=("False", reason, message),
     )
-    if len(given_up) == len(new):  # nothing lands because of it, so there is nothing else to verify
-        state = replace(state, levels=plan.level, succeeded=succeeded - len(given_up))
-    return Verifying(state, (), state.condition)
 
 
-def _passed(
-    state: VerificationState, levels: int, succeeded: int, tip: str, condition: tuple[str, str, str]
-) -> Verifying:
-    state = replace(state, levels=levels, succeeded=succeeded, commit=tip or state.commit, condition=condition)
-    return Verifying(state, (), condition)
+def _is_due(settings: Verification, plan: Plan, snapshot: Snapshot, verified: VerifiedWork) -> bool:
+    """Whether it is time to verify: a level has ended, or enough has landed and nothing lands meanwhile."""
+    if settings.after is VerifyAfter.LEVEL:
+        return verified_levels(verified, snapshot) < plan.level
+    if plan.running:
+        return False
+    count = unverified(verified, snapshot)
+    return count >= (settings.every or EVERY) or (count > 0 and plan.level == len(snapshot.graph.levels))
 
 
-def _blamed(failed: Mapping[str, _Result], tip: str) -> dict[str, Repair]:
+def _landed(settings: Verification, graph: CompiledGraph, plan: Plan) -> dict[str, int]:
+    """The tasks whose work is verified together, with the numbers of their last attempts: all that have succeeded, with
+    ``after: Level`` those of the levels that are done."""
+    records = plan.ledger.records
+    return {
+        graph.ids[i]: records[graph.ids[i]].attempts
+        for i, state in enumerate(plan.states)
+        if state is TaskState.SUCCEEDED and (graph.level[i] < plan.level or settings.after is VerifyAfter.LANDINGS)
+    }
+
+
+def _plus(
+    settings: Verification, state: VerificationState, graph: CompiledGraph, plan: Plan, landed: Mapping[str, int]
+) -> VerifiedWork:
+    """What is verified, when this is as well."""
+    before = {task: number for task, number in state.verified.tasks.items() if task in graph.index}
+    levels = plan.level if settings.after is VerifyAfter.LEVEL else len(graph.levels)
+    return VerifiedWork(levels, {**before, **landed})
+
+
+def _blamed(failed: Mapping[str, _Result], graph: CompiledGraph) -> dict[str, Repair]:
     """By task that is to be repaired, its repair, without its floor. One that breaks several checks gets the first."""
     found: dict[str, Repair] = {}
     for name, result in failed.items():
@@ -264,47 +334,68 @@ def _blamed(failed: Mapping[str, _Result], tip: str) -> dict[str, Repair]:
             continue
         faults = result.verdict.faults or tuple(Fault((task,)) for task in result.verdict.suspects[:1])
         for fault in faults:
-            other = fault.tasks[0] if fault.is_pair else ""
-            found.setdefault(fault.blamed, Repair(0, name, result.last.number, tip, other))
+            ours = [task for task in fault.tasks if task in graph.index]
+            if ours:  # of a pair with a commit of somebody else, the task is repaired
+                other = next((task for task in fault.tasks if task != ours[-1]), "")
+                found.setdefault(ours[-1], Repair(0, name, result.last.number, result.tip, other))
     return found
 
 
-def _words(name: str, result: _Result, tip: str) -> str:
+def _words(name: str, result: _Result) -> str:
     """What a check that failed has shown."""
     verdict = result.verdict
-    failed = f"{name} failed on {tip[:SHORT]}"
+    failed = f"{name} failed on {result.tip[:SHORT]}"
     if verdict is None or verdict.kind is VerdictKind.UNKNOWN:
         if verdict and verdict.suspects:
-            return f"{failed}: probably {verdict.suspects[0]} broke it, which no run could prove"
-        return f"{failed}: who broke it is not known" if tip else f"{name} could not run"
+            return f"{failed}: probably {change_words(verdict.suspects[0])} broke it, which no run could prove"
+        if result.tip:
+            return f"{failed}: who broke it is not known"
+        why = result.last.printed.strip() if result.last else ""
+        return f"{name} could not run" + (f": {why}" if why else "")
+    if verdict.kind is VerdictKind.BASE and result.passed_on:
+        return f"{failed}, and now also on {result.passed_on[:SHORT]}, where it passed before: no task broke it"
     if verdict.kind is VerdictKind.BASE:
         return f"{failed}, and also without the work of any task: the base is broken"
     return f"{failed}: {'; '.join(map(_fault_words, verdict.faults))}"
 
 
 def _fault_words(fault: Fault) -> str:
-    if fault.is_pair:
-        return f"{fault.tasks[0]} and {fault.tasks[1]} break it together, each passes alone"
-    return f"{fault.blamed} broke it"
+    named = [change_words(task) for task in fault.tasks]
+    return (
+        f"{named[0]} and {named[1]} break it together, each passes alone" if fault.is_pair else f"{named[0]} broke it"
+    )
 
 
-def _reason(failed: Mapping[str, _Result]) -> str:
-    """Why nobody can repair it."""
-    is_base = any(result.verdict and result.verdict.kind is VerdictKind.BASE for result in failed.values())
-    return "BaseFailed" if is_base else "CauseUnknown"
+def change_words(change: str) -> str:
+    """A change as people read it: its task, or the commits of somebody else."""
+    if not is_foreign(change):
+        return change
+    first, dots, last = change.removeprefix(FOREIGN).partition("..")
+    return f"commits {first[:SHORT]}..{last[:SHORT]}" if dots else f"commit {first[:SHORT]}"
 
 
-def _revision(graph: CompiledGraph, plan: Plan) -> str:
-    """A short fingerprint of what is to be verified: the work that has landed in the levels that are done."""
-    records = plan.ledger.records
-    rows = [
-        (graph.ids[i], records[graph.ids[i]].attempts)
-        for i, state in enumerate(plan.states)
-        if state is TaskState.SUCCEEDED and graph.level[i] < plan.level
-    ]
-    return hashlib.sha256(json.dumps([plan.level, rows]).encode()).hexdigest()[:12]
+def _reason(failed: Mapping[str, _Result], graph: CompiledGraph, condemned: Collection[str]) -> str | None:
+    """Why no task can repair it; None: a task that is not repaired any more has broken it."""
+    verdicts = [result.verdict for result in failed.values() if result.verdict]
+    if any(verdict.kind is VerdictKind.BASE for verdict in verdicts):
+        return "BaseFailed"
+    if any(not verdict.faults and not {*verdict.suspects[:1]} & {*condemned} for verdict in verdicts):
+        return "CauseUnknown"
+    faults = [fault for verdict in verdicts for fault in verdict.faults]
+    return "BrokenByOthers" if any(graph.index.keys().isdisjoint(fault.tasks) for fault in faults) else None
 
 
-def _levels_named(first: int, end: int) -> str:
-    last = level_name(end - 1)
-    return last if first >= end - 1 else f"{level_name(first)} to {last}"
+def _digest(content: object) -> str:
+    """A short fingerprint."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:12]
+
+
+def _named(
+    settings: Verification, plan: Plan, landed: Mapping[str, int], before: VerifiedWork = NOTHING_VERIFIED
+) -> str:
+    """What is verified, without what was before."""
+    if settings.after is VerifyAfter.LANDINGS:
+        count = len(landed.items() - before.tasks.items())
+        return "1 task" if count == 1 else f"{count} tasks"
+    first, last = (before.levels if before.levels < plan.level else 0), level_name(plan.level - 1)
+    return last if first >= plan.level - 1 else f"{level_name(first)} to {last}"

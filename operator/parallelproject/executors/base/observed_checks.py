@@ -18,7 +18,12 @@ class ObservedCheck(NamedTuple):
     key: WorkKey
     attempt: Attempt
     run: CheckRun
-    """Without a revision if it was stopped, or if nobody knows what it ran on: then its result counts for nothing."""
+    """Without a revision if nobody knows what it ran on: then its result counts for nothing."""
+
+    @property
+    def id(self) -> tuple[str, int]:
+        """The check, and the number of the run."""
+        return self.run.check, self.run.number
 
     @property
     def is_active(self) -> bool:
@@ -44,7 +49,7 @@ def _observed(observed: ObservedAttempts, executor: Verifies, key: WorkKey, atte
     if attempt.phase in (Phase.LAUNCHING, Phase.ACTIVE):
         return ObservedCheck(key, attempt, run)
     if attempt.phase is Phase.STOPPED:
-        return ObservedCheck(key, attempt, run._replace(revision="", outcome=ProbeOutcome.BROKEN))
+        return ObservedCheck(key, attempt, run._replace(outcome=ProbeOutcome.STOPPED))
     end = executor.check_end(attempt, observed.view(key), observed.parts(key))
     if end is None:
         return ObservedCheck(key, attempt, run._replace(outcome=ProbeOutcome.BROKEN))

@@ -145,11 +145,12 @@ def verification_feedback(check: str, command: Sequence[str], commit: str, other
         check: Name of the check.
         command: Its command and arguments.
         commit: The commit that it failed on.
-        other: The task whose work breaks it only together with this task's; may be empty.
+        other: What breaks it only together with this task's work: a task, or commits of others; may be empty.
         printed: The end of what the check printed.
         show: A command that shows the task's work; may be empty.
     """
-    cause = f"together with the work of {other}" if other else "alone"
+    others = other if other.startswith("commit") else f"the work of {other}"
+    cause = f"together with {others}" if other else "alone"
     lines = [
         f"The work of this task has landed, and it breaks the check {check}, {cause}: with it the check fails, without "
         "it the check passes.",

@@ -10,7 +10,12 @@ from parallelproject.git.branches.landed_work import branch_tip, landed_work
 from parallelproject.git.branches.probes import probe_commit
 from parallelproject.git.plumbing.changes import changes
 from parallelproject.git.plumbing.command import split
+from parallelproject.git.plumbing.outcome import BranchRewrittenError
 from parallelproject.git.plumbing.store import GitStore
+
+
+class RewrittenError(Exception):
+    """A commit that the run is about is not on the branch: somebody has rewritten it."""
 
 
 class CommitToCheck(NamedTuple):
@@ -19,7 +24,7 @@ class CommitToCheck(NamedTuple):
     commit: str
     work: LandedWork
     is_needed: bool
-    """Whether the check is about a file that it has, and one that has changed."""
+    """Whether the check is about a file that it has, and one that has changed since it passed."""
 
 
 def commit_to_check(
@@ -32,22 +37,30 @@ def commit_to_check(
         probe: The part of the work; None: all of it.
         known: The base and the tip of the work that an earlier run has found; None: this run finds it. Its changes are
             found again, since some of their commits may exist only here.
-        since: The commit that was verified last; empty: none was.
+        since: The commit that the check passed on before; empty: no such commit.
         paths: Paths and globs that the check is about; empty: all.
 
     Raises:
+        RewrittenError: what an earlier run has found is not there any more.
         ConflictError: the part cannot be built.
         BranchRewrittenError: the branch does not exist.
         GitFailedError: git failed.
     """
-    tip = branch_tip(store)
+    try:
+        tip = branch_tip(store)
+    except BranchRewrittenError:
+        if known:
+            raise RewrittenError from None
+        raise
+    if known and not all(map(store.commit_of, known)):
+        raise RewrittenError
     work = landed_work(store, *known) if known else landed_work(store, since, tip)
     whole = Probe(len(work.changes))
     wanted = probe or whole
     commit = work.tip if wanted == whole else probe_commit(store, work.base, work.changes, wanted)
     if paths and not _has_any(store, commit, paths):
         return CommitToCheck(commit, work, is_needed=False)
-    if known or not since or not paths:
+    if known or not paths or work.base != since:  # it has not passed on anything that is on the branch
         return CommitToCheck(commit, work, is_needed=True)
     changed = changes(store.git, since, commit)
     return CommitToCheck(commit, work, any(fits(change.path, pattern) for change in changed for pattern in paths))

@@ -1,4 +1,4 @@
-"""The work of a run on its branch, as a verification needs it: one change for each task.
+"""The work of a run on its branch, as a verification needs it: one change for each task, and what others have added.
 
 A task that has repaired its work has several commits. A search must not tear them apart: the history up to the first
 one would show a failure that is repaired already. So the commits of a task become one, as by git rebase --autosquash,
@@ -6,10 +6,11 @@ in a history that exists only here. It is the same each time it is made.
 """
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from parallelproject.core.verification.landed_work import LandedWork
-from parallelproject.core.verification.probe import LandedChange
+from parallelproject.core.verification.probe import FOREIGN, LandedChange, is_foreign
 from parallelproject.git.branches.picking import picked
 from parallelproject.git.plumbing.changes import changes
 from parallelproject.git.plumbing.commit import make_commit
@@ -30,7 +31,9 @@ _NOBODY = {f"GIT_{who}_{what}": "parallelproject" for who in ("AUTHOR", "COMMITT
 class _LandedCommit(NamedTuple):
     commit: str
     parent: str
+    """The first one."""
     task: str
+    """See ``LandedChange.task``."""
     attempt: str
 
 
@@ -51,25 +54,74 @@ def branch_tip(store: GitStore) -> str:
 
 
 def landed_work(store: GitStore, since: str, tip: str) -> LandedWork:
-    """What the tasks of the run have landed, in the order in which they landed.
+    """What is on the branch since a commit, in the order in which it landed.
 
     Args:
         store: A git directory with the branch.
-        since: The commit from which on it is wanted, such as the last one that was verified; empty: from the first
-            commit of the run on.
+        since: The commit from which on it is wanted, such as the last one that passed; empty, or not on the branch (any
+            more): from the first commit of the run on.
         tip: The last commit.
     """
-    form = "%H%x00%P%x00" + "%x00".join(map(trailer_format, (RUN, TASK, ATTEMPT)))
+    if since and not _is_in(store, since, tip):
+        since = ""
     above = [f"^{since}"] if since else []
-    rows = []
-    for line in lines_of(store.text("log", "--topo-order", "--reverse", f"--format={form}", tip, *above, "--")):
-        commit, parents, run, task, attempt = line.split("\0")
-        if run == store.delivery.run and task and len(parents.split()) == 1:
-            rows.append(_LandedCommit(commit, parents, task, attempt))
+    rows = [row for row in _log(store, "--topo-order", tip, *above) if not is_foreign(row.task)]
     base = since or (rows[0].parent if rows else tip)
+    rows = _with_others(store, base, tip, rows)
     if len({row.task for row in rows}) < len(rows):
         rows = _squashed(store, base, tip, rows) or rows
     return LandedWork(base, tip, tuple(_change(store, row) for row in rows))
+
+
+def _is_in(store: GitStore, commit: str, tip: str) -> bool:
+    """Whether a commit is part of the history of another one."""
+    if store.commit_of(commit) is None:
+        return False
+    return store.git.run("merge-base", "--is-ancestor", commit, tip, codes=(0, 1)).returncode == 0
+
+
+def _log(store: GitStore, *arguments: str) -> list[_LandedCommit]:
+    """Commits, the oldest one first. One that is not the work of a task of this run is foreign."""
+    form = "%H%x00%P%x00" + "%x00".join(map(trailer_format, (RUN, TASK, ATTEMPT)))
+    rows = []
+    for line in lines_of(store.text("log", "--reverse", f"--format={form}", *arguments, "--")):
+        commit, parents, run, task, attempt = line.split("\0")
+        is_ours = run == store.delivery.run and task and len(parents.split()) == 1
+        found = (task, attempt) if is_ours else (f"{FOREIGN}{commit}", "")
+        rows.append(_LandedCommit(commit, parents.partition(" ")[0], *found))
+    return rows
+
+
+def _with_others(store: GitStore, base: str, tip: str, ours: list[_LandedCommit]) -> list[_LandedCommit]:
+    """The work of tasks, and between it what others have put on the branch; what came together is one change.
+
+    Only the work of tasks where history is not one line of commits from the base to the tip.
+    """
+    if _is_line(base, tip, ours):
+        return ours
+    line = _log(store, "--first-parent", tip, f"^{base}")
+    if not _is_line(base, tip, line) or not {row.commit for row in ours} <= {row.commit for row in line}:
+        return ours
+    found: list[_LandedCommit] = []
+    for is_other, rows in groupby(line, lambda row: is_foreign(row.task)):
+        together = list(rows)
+        found += [_joined(store, together)] if is_other and len(together) > 1 else together
+    return found
+
+
+def _is_line(base: str, tip: str, rows: Sequence[_LandedCommit]) -> bool:
+    """Whether each commit is the first parent of the next one, from the base to the tip."""
+    commits = [base, *(row.commit for row in rows)]
+    return commits[-1] == tip and [row.parent for row in rows] == commits[:-1]
+
+
+def _joined(store: GitStore, rows: Sequence[_LandedCommit]) -> _LandedCommit:
+    """Consecutive commits as one."""
+    before, last = rows[0].parent, rows[-1].commit
+    name = f"{FOREIGN}{before}..{last}"
+    return _LandedCommit(
+        make_commit(store, f"{last}^{{tree}}", [before], f"{name}\n", _NOBODY, signed=False), before, name, ""
+    )
 
 
 def _squashed(store: GitStore, base: str, tip: str, rows: Sequence[_LandedCommit]) -> list[_LandedCommit] | None:
@@ -86,7 +138,7 @@ def _squashed(store: GitStore, base: str, tip: str, rows: Sequence[_LandedCommit
             found = _replayed(store, base, order)
         except ConflictError:
             continue
-        # Another tree: people have pushed to the branch as well.
+        # Another tree: the history is not one line, and has more than these commits.
         if store.text("rev-parse", f"{found[-1].commit}^{{tree}}") == store.text("rev-parse", f"{tip}^{{tree}}"):
             return found
     return None

@@ -13,15 +13,14 @@ from types import FrameType
 
 from parallelproject.core.verification.check_message import (
     CHECKED_OUT,
-    NOT_STARTED,
+    NOT_REPORTED,
     SKIPPED,
-    STOPPED,
     checkout_message,
     end_message,
 )
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
-from parallelproject.git.branches.commit_to_check import commit_to_check, later_part
+from parallelproject.git.branches.commit_to_check import RewrittenError, commit_to_check, later_part
 from parallelproject.git.container.sidecar import WRAPPER, ReplacedError, SidecarFolder, equip, wait_for_end
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import ConflictError
@@ -71,6 +70,10 @@ def check_out_pod(
     with opened(delivery, place) as store:
         try:
             found = commit_to_check(store, probe, known, check.since, check.paths)
+        except RewrittenError:
+            state.skip()
+            said = "somebody has rewritten the branch: what is to be checked is not there any more"
+            return str(checkout_message(ProbeOutcome.STALE, None, check.message_max, said))
         except ConflictError as error:
             state.skip()
             said = f"this part of the work cannot be built: {error}"
@@ -111,7 +114,7 @@ def report_check(place: Place, state: SidecarFolder, most: int, answer: Callable
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopping
         if not stopping and state.has_started():
-            answer(end_message(STOPPED, None, _printed(state), most))
+            answer(end_message(ProbeOutcome.STOPPED, None, _printed(state), most))
         stopping = True
 
     signal.signal(signal.SIGTERM, stop)
@@ -122,8 +125,8 @@ def report_check(place: Place, state: SidecarFolder, most: int, answer: Callable
     except ReplacedError:
         return end_message(ProbeOutcome.BROKEN, None, "", most, "the check removed its lock: its end is not known")
     if stopping:
-        return end_message(STOPPED, code, _printed(state), most)
-    if code is None or code in NOT_STARTED:
+        return end_message(ProbeOutcome.STOPPED, code, _printed(state), most)
+    if code is None or code == NOT_REPORTED:
         return end_message(ProbeOutcome.BROKEN, code, "", most, "the command of the check could not be run to its end")
     outcome = ProbeOutcome.FAILED if code else ProbeOutcome.PASSED
     return end_message(outcome, code, _printed(state) if code else "", most)

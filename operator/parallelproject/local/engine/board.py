@@ -62,6 +62,8 @@ class Board:
     """The hooks that have run; None: there are none."""
     hooks_running: dict[str, Running] = field(default_factory=dict)
     """The hooks that run, as people read them: ``beforeLevel of L0``."""
+    is_broken: bool = False
+    """Whether the run stops because of what has landed."""
     states: Counter[TaskState] = field(default_factory=Counter)
     """How many tasks stand where."""
 
@@ -74,6 +76,11 @@ class Board:
         """Takes note of what people have asked for, and of graph and spec with that."""
         self.graph, self.spec, self.requests = graph, spec, asked.version
         self.stop_requested, self.suspend_requested = bool(asked.spec.get("stop")), bool(asked.spec.get("suspend"))
+
+    @property
+    def planned_spec(self) -> Spec:
+        """The spec that it is planned with: one that is stopped, where what has landed is broken."""
+        return self.spec.model_copy(update={"stop": True}) if self.is_broken else self.spec
 
     @property
     def elapsed(self) -> float:

@@ -155,7 +155,7 @@ class Engine:
     def _plan(self) -> Plan:
         self._again = False
         now = self._clock.now()
-        decided = plan(self._graph, self._planned(), self.ledger, self._observed, now)
+        decided = plan(self._graph, self._with_checks_counted(self._spec), self.ledger, self._observed, now)
         self.ledger = decided.ledger
         self._board.update(decided)
         for row in self._ended:
@@ -175,12 +175,6 @@ class Engine:
         if self._verification:
             self._verify(self._verification, decided)
         return decided
-
-    def _planned(self) -> Spec:
-        """The spec to plan with: runs of checks hold slots."""
-        held = len(self._verification.running) if self._verification else 0
-        left = {"parallelism": max(0, self._spec.parallelism - held)}
-        return self._spec.model_copy(update=left) if held else self._spec
 
     def _run_hooks(self, hooks: "LocalHooks", decided: Plan) -> None:
         """Starts the hooks that are due; stops all of a run that is stopped."""
@@ -211,28 +205,40 @@ class Engine:
 
     def _verify(self, verification: "LocalVerification", decided: Plan) -> None:
         """Does what follows for the verification of what has landed."""
-        if decided.stopped:
-            self._stop_runs(verification.running, str(decided.stopped))
         try:
-            found = verification.round(
-                self._graph, decided, self._spec.parallelism - decided.running - decided.hook_slots
-            )
+            if verification.heed(self._spec.retries):
+                self._take_record(verification)
+                return
+            slots = 0 if self._spec.suspend else self._spec.parallelism - decided.running - decided.hook_slots
+            found = verification.round(self._graph, decided, slots)
         except OSError as error:
             self._cannot_write(f"cannot write {error.filename or self._directory.path}: {error.strerror}")
             return
+        stopping = [key for key in found.stops if key not in self._stopping]
+        if stopping:
+            self._processes.stop([(key, str(decided.stopped or "Removed")) for key in stopping], self._grace)
+            self._stopping.update(stopping)
         self._board.verified = verification.condition
         if found.orders:
             self._processes.start(found.orders)
         if found.notice:
             self._view.say(found.notice)
             self._view.take(self._board, [])
-        if not found.has_changed:
-            return
+        if found.has_changed:
+            self._take_record(verification)
+
+    def _take_record(self, verification: "LocalVerification") -> None:
+        """Goes by the new record of the verification."""
         self._graph = self._board.graph = verification.graph(self._graph)
         self._basis = replace(self._basis, graph=verification.graph(self._basis.graph))
-        self.ledger = replace(self.ledger, verified=verification.state.verified)
+        self.ledger = replace(self.ledger, verified=verification.verified)
         self._spec = self._with_stop(self._spec)
         self._again = True
+
+    def _with_checks_counted(self, spec: Spec) -> Spec:
+        """The spec with the slots that runs of checks leave to tasks."""
+        held = len(self._verification.running) if self._verification else 0
+        return spec.model_copy(update={"parallelism": max(0, spec.parallelism - held)}) if held else spec
 
     def _tell(self, decided: Plan, now: float) -> None:
         """Gives the views what has happened since the plan before."""
@@ -379,7 +385,7 @@ class Engine:
 
     def _with_stop(self, spec: Spec) -> Spec:
         """The spec of a run that is stopped, if this one is: by a person, or since what has landed is broken."""
-        is_broken = self._verification is not None and self._verification.state.is_stopped
+        is_broken = self._board.is_broken = self._verification is not None and self._verification.is_stopped
         return spec.model_copy(update={"stop": True}) if self._interrupted or is_broken else spec
 
     def _say_requests(self) -> None:

@@ -134,6 +134,8 @@ class ProcessExecutor:
         call, session = command.agent, None
         if call:
             call = call._replace(fallback=fallback, step=at.name)
+        if repair and call:  # whether it is repaired is what the checks say: somebody else may have corrected it
+            call = call._replace(may_change_nothing=True)
         resumed = before if before and not self._is_rejection(record, before) else at.resumed(record)
         if self._agents and call and command.resuming and resumed:
             session = self._agents.session(task_id, resumed, call, has_steps=at.has_steps)

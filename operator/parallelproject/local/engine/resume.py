@@ -12,7 +12,7 @@ from parallelproject.core.graph.graph import (
     unapproved_by,
 )
 from parallelproject.core.planner.attempt import NEW
-from parallelproject.core.planner.constraints.verification_gate import VerifiedLevels, is_verified
+from parallelproject.core.planner.constraints.verified_work import VerifiedWork, is_verified
 from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.hooks import NO_HOOKS, HookProgress
 from parallelproject.core.planner.plan import Ledger, Plan, plan
@@ -80,7 +80,7 @@ def resume(
     history: History,
     now: float,
     asked: Asked | None = None,
-    verified: VerifiedLevels | None = None,
+    verified: VerifiedWork | None = None,
     hooks: HookProgress = NO_HOOKS,
 ) -> Resumption:
     """Finds out where to continue.

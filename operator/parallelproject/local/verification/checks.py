@@ -2,40 +2,45 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.needs import with_needs
 from parallelproject.core.verification.notices import notice
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.state import Repair, VerificationState
-from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, verify
+from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, change_words, fingerprints, verify
 from parallelproject.executors.base.task_file import verification_feedback
 from parallelproject.local.delivery.attempts import Deliveries, end_of_file
 from parallelproject.local.errors import RunError
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.store import RUNNING, AttemptRow
+from parallelproject.local.state.store import RUNNING, STOPPED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.supervisor.own_program import boot, command_line
 from parallelproject.local.verification.result import CheckResult, read
 from parallelproject.local.workspace.sandbox import Bubblewrap
 from parallelproject.model import names
-from parallelproject.model.spec import Spec, Verification
+from parallelproject.model.spec import Retry, Spec, Verification
 from parallelproject.model.work import WorkKey, WorkKind
 from parallelproject.whole_file import write_whole
 
 _BOOT = boot("parallelproject.local.verification.program", "sys.exit(main(sys.argv.pop()))")
-_FOLDER = "verification"
+_FOLDER, _STATE = "verification", "state.json"
+_NOT_VERIFIED = ("Unknown", "NotVerified", "this session has no checks: what lands is not verified")
 
 
 class VerificationRound(NamedTuple):
     """What one look at the verification has led to."""
 
     orders: Sequence[Order]
+    stops: Sequence[WorkKey]
+    """Runs of checks whose results are of no use any more."""
     has_changed: bool
     """Whether the record has changed: then there is something new to plan."""
     notice: str = ""
@@ -47,7 +52,7 @@ class LocalVerification:
 
     def __init__(
         self,
-        settings: Verification,
+        settings: Verification | None,
         spec: Spec,
         deliveries: Deliveries,
         directory: StateDirectory,
@@ -60,33 +65,52 @@ class LocalVerification:
         """Reads what is recorded.
 
         Args:
-            settings: The checks.
+            settings: The checks; None: nothing is verified any more; repairs and failures of before stay as they are.
             spec: The spec.
             deliveries: How the work of tasks lands, and in which workspaces it is made.
             directory: The state.
             grace: Seconds that a check has after it was asked to end.
             rows: All attempts of earlier sessions.
-            is_started_again: Whether the run had come to its end.
+            is_started_again: Whether the run had come to its end. Where that changes the record, it is written at once.
             sandbox: What checks run in, if anything.
 
         Raises:
             RunError: the record cannot be read.
+            OSError: it cannot be written.
         """
         self._settings, self._deliveries, self._directory, self._grace = settings, deliveries, directory, grace
         self._sandbox = sandbox
         self._deadline = spec.defaults.active_deadline_seconds
         self._folder = directory.path / _FOLDER
-        self._file = self._folder / "state.json"
-        self.state = self._read_state()
-        if is_started_again:
-            self.state = self.state.started_again()
+        self._file = self._folder / _STATE
+        found = self._read_state()
+        started = found.with_checks(fingerprints(settings)) if settings else found
+        self.state = started.started_again() if settings and is_started_again else started
+        if self.state != found:
+            self._write_state(self.state)
         self._runs: dict[WorkKey, CheckRun] = {}
-        self._said = self.state.condition
-        self.condition = self.state.condition
+        self._parents: Sequence[Sequence[int]] = ()
+        self._works: dict[tuple[str, str], LandedWork] = {}  # of that graph: to follow its dependencies takes a while
+        self._said = self.condition = self.state.condition if settings else _NOT_VERIFIED
         """Status, reason and message of the condition Verified."""
         for row in rows:
             if row.key.kind is WorkKind.VERIFY:
                 self.take(row)
+
+    @staticmethod
+    def has_record(directory: StateDirectory) -> bool:
+        """Whether an earlier session has verified anything."""
+        return (directory.path / _FOLDER / _STATE).exists()
+
+    @property
+    def verified(self) -> VerifiedWork | None:
+        """What has passed the checks; None: nothing is to be verified."""
+        return self.state.verified if self._settings else None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the run stops because of what has landed."""
+        return self._settings is not None and self.state.is_stopped
 
     @property
     def running(self) -> list[WorkKey]:
@@ -103,24 +127,40 @@ class LocalVerification:
         Args:
             graph: The graph of the plan.
             plan: The last plan.
-            slots: Number of slots that no task holds.
+            slots: Number of slots that no task holds; none: no check may start.
 
         Raises:
             OSError: it cannot be recorded; nothing has changed.
         """
-        runs = [run._replace(work=with_needs(graph, run.work)) if run.work else run for run in self._runs.values()]
+        if self._settings is None:
+            return VerificationRound((), (), has_changed=False)
+        runs = [run._replace(work=self._known(graph, run.work)) if run.work else run for run in self._runs.values()]
         found = verify(self._settings, graph, plan, self.state, runs, slots)
         has_changed = found.state != self.state
         if has_changed:
             self._write_state(found.state)
             self.state = found.state
-        self.condition = found.condition
         orders = [self._order(graph, launch) for launch in found.launches]
         for launch, order in zip(found.launches, orders, strict=True):
             self._runs[order.key] = CheckRun(launch.check.name, launch.number, launch.revision, launch.probe)
-        is_news = self.condition != self._said
+        stops = [WorkKey.of_check(run.check, run.number) for run in found.stops]
+        self.condition = found.condition
+        is_news = self.condition != self._said and plan.stopped is None
         self._said = self.condition
-        return VerificationRound(orders, has_changed, notice(self.condition) if is_news else "")
+        return VerificationRound(orders, stops, has_changed, notice(self.condition) if is_news else "")
+
+    def heed(self, retries: Iterable[Retry]) -> bool:
+        """Repairs again what people have asked for; whether that is something new.
+
+        Raises:
+            OSError: it cannot be recorded; nothing has changed.
+        """
+        found = self.state.retried({retry.id: retry.repair_after for retry in retries if retry.repair_after})
+        if found == self.state:
+            return False
+        self._write_state(found)
+        self.state = found
+        return True
 
     def take(self, row: AttemptRow) -> None:
         """A run of a check has ended, or is one of an earlier session."""
@@ -134,7 +174,8 @@ class LocalVerification:
         if row.phase == RUNNING:
             self._runs[row.key] = known
             return
-        result = read(self._result(row.key)) or CheckResult(ProbeOutcome.BROKEN)
+        lost = ProbeOutcome.STOPPED if row.phase == STOPPED else ProbeOutcome.BROKEN
+        result = read(self._result(row.key)) or CheckResult(lost)
         self._runs[row.key] = known._replace(outcome=result.outcome, work=result.work, printed=result.printed)
 
     def refused(self, key: WorkKey) -> None:
@@ -159,11 +200,12 @@ class LocalVerification:
         Raises:
             OSError: it cannot be written.
         """
-        result = read(self._result(WorkKey.of_check(repair.check, repair.run)))
-        command = next((check.command for check in self._settings.checks if check.name == repair.check), [])
+        key = WorkKey.of_check(repair.check, repair.run)
+        result, instruction = read(self._result(key)), self._instruction(key)
+        command = instruction["argv"] if instruction else []  # as it was then: the check may have another one now
         file = self._directory.path / "tasks" / f"{task}.{number}.repair.feedback"
         printed = result.printed if result else ""
-        text = verification_feedback(repair.check, command, repair.commit, repair.other, printed, show)
+        text = verification_feedback(repair.check, command, repair.commit, change_words(repair.other), printed, show)
         if failed:
             text += f"\nAttempt {number} was to repair it and failed:\n\n{end_of_file(Path(failed))}"
         file.write_text(text, errors="surrogateescape")
@@ -172,6 +214,15 @@ class LocalVerification:
     def log(self, key: WorkKey) -> str:
         """The output of a run of a check."""
         return str(self._folder / f"{key.step}.{key.attempt}.log")
+
+    def _known(self, graph: CompiledGraph, work: LandedWork) -> LandedWork:
+        """The work, with what each change builds on."""
+        if self._parents is not graph.parents:
+            self._parents, self._works = graph.parents, {}
+        ends = work.base, work.tip
+        if ends not in self._works:
+            self._works[ends] = with_needs(graph, work)
+        return self._works[ends]
 
     def _order(self, graph: CompiledGraph, launch: CheckLaunch) -> Order:
         self._folder.mkdir(exist_ok=True)

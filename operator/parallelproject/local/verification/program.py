@@ -13,7 +13,7 @@ from typing import Any
 
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.folder_removal import try_to_remove
-from parallelproject.git.branches.commit_to_check import CommitToCheck, commit_to_check
+from parallelproject.git.branches.commit_to_check import CommitToCheck, RewrittenError, commit_to_check
 from parallelproject.git.plumbing.delivery import Place
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import ConflictError, DeliveryError
@@ -25,9 +25,6 @@ from parallelproject.local.delivery.ready_workspace import ReadyWorkspace
 from parallelproject.local.state.workspaces import make_around
 from parallelproject.local.verification.result import CheckResult, write
 
-_NOT_STARTED = (126, 127)
-"""Exit codes of a command that cannot be executed."""
-
 
 def main(file: str) -> int:
     """Carries out the instruction in a file. The exit code is 0 where there is a result, whatever it is."""
@@ -36,7 +33,7 @@ def main(file: str) -> int:
         result = verification.run()
     except (DeliveryError, GitFailedError) as error:
         _print(f"the workspace of the check cannot be made: {error}")
-        return 1
+        result = None if verification.is_stopping else CheckResult(ProbeOutcome.BROKEN, printed=str(error))
     except Exception:
         traceback.print_exc()  # to the log
         return 1
@@ -63,8 +60,13 @@ class _CheckedWork:
         self._deadline: float | None = settings["deadline"]
         self._ready = ReadyWorkspace(settings, self._delivery, self._place, environment, self._runner, _print)
 
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was asked to end."""
+        return self._runner.is_stopping
+
     def run(self) -> CheckResult | None:
-        """The result; None where it was asked to end, or the command could not run.
+        """The result; None where it was asked to end, or the setup failed.
 
         Raises:
             DeliveryError, GitFailedError: the repository cannot be read.
@@ -74,6 +76,9 @@ class _CheckedWork:
         with opened(self._delivery, self._place) as store:
             try:
                 found = self._check_out(store)
+            except RewrittenError:
+                _print("somebody has rewritten the branch: what it was to run on is not there any more")
+                return CheckResult(ProbeOutcome.STALE)
             except ConflictError as error:
                 _print(f"it cannot be built: {error}")
                 return CheckResult(ProbeOutcome.CONFLICT)
@@ -87,7 +92,7 @@ class _CheckedWork:
             return None
         start = self._log.stat().st_size
         failed = self._ready.run(self._settings["argv"], self._deadline)
-        if self._runner.is_stopping or (failed and failed.exit_code in _NOT_STARTED):
+        if self._runner.is_stopping:
             return None
         if failed is None:
             return CheckResult(ProbeOutcome.PASSED, 0, found.work)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.core.report.attention import PersonNeed, needs_of_plan
+from parallelproject.core.report.attention import PersonNeed, need_of_verification, needs_of_plan
 from parallelproject.core.report.changes import Event
 from parallelproject.local.engine.board import Board
 from parallelproject.model.status import Reason, TaskState
@@ -11,14 +11,15 @@ from parallelproject.model.status import Reason, TaskState
 
 def needs_now(board: Board) -> list[PersonNeed]:
     """What waits now, while the run is running."""
-    return needs_of_plan(board.graph, board.plan) if board.plan else []
+    broken = need_of_verification(board.verified)
+    return [*([broken] if broken else []), *(needs_of_plan(board.graph, board.plan) if board.plan else [])]
 
 
 def needs_at_end(board: Board, ledger: Ledger) -> list[PersonNeed]:
     """What waits when the session has ended: an interruption has stopped it, and people can act meanwhile."""
     if not board.interrupted:
         return needs_now(board)
-    decided = plan(board.graph, board.spec, replace(ledger, completion_time=None), {}, board.clock.now())
+    decided = plan(board.graph, board.planned_spec, replace(ledger, completion_time=None), {}, board.clock.now())
     return needs_of_plan(board.graph, decided)
 
 

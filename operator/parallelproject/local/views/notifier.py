@@ -58,7 +58,7 @@ class Notifier:
         if project.plan is None or project.interrupted:
             return
         known = self._sent | self._asked
-        found = due(project.name, project.graph, project.spec, project.plan, known, project.place)
+        found = due(project.name, project.graph, project.spec, project.plan, known, project.place, project.verified)
         for notification in found:
             self._asked.add(notification.key)
             self._queue.put(notification)

@@ -173,7 +173,8 @@ def _needs(board: Board, height: int) -> list[Text]:
     shown = max(1, min(_NEEDS_MAX, height // _NEEDS_SHARE // 2))
     lines = []
     for need in found[:shown]:
-        lines.append(Text.assemble(("? ", "bold yellow"), (need.task, "bold"), f" {printable(need.text)}"))
+        about = Text(f"{need.task} ", "bold") if need.task else Text()
+        lines.append(Text.assemble(("? ", "bold yellow"), about, printable(need.text)))
         lines.append(Text(f"  {command_for(need, board)}", "yellow"))
     if len(found) > shown:
         lines.append(Text(f"  and {len(found) - shown} more: pproj get{board.place} {board.name}", "dim"))

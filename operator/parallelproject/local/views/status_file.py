@@ -112,7 +112,7 @@ class StatusFile:
             task: (Attempt(found.number, Phase.ACTIVE, running=True, started=found.started),)
             for task, found in board.running.items()
         }
-        decided = plan(board.graph, board.spec, ledger, running, now)
+        decided = plan(board.graph, board.planned_spec, ledger, running, now)
         self._status = render_status(
             board.graph,
             board.spec,

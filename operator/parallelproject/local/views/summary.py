@@ -134,11 +134,15 @@ def remarks_of(
 def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: RunOptions) -> PageLine:
     total, good = len(board.graph.ids), states[TaskState.SUCCEEDED]
     took = duration(board.elapsed)
+    is_broken = board.verified is not None and board.verified[0] == "False"
+    style = "bold yellow" if is_broken else "bold green"
+    broken = ", but what they landed fails a check," if is_broken else ""
     is_failed = board.plan is not None and not is_success(board.graph, board.plan)  # a hook may have failed at the end
     if good == total and not is_failed:
-        return PageLine(f"{board.name}: {_all(total)} succeeded in {took}", "bold green")
+        return PageLine(f"{board.name}: {_all(total)} succeeded{broken} in {took}", style)
     if board.plan and is_success(board.graph, board.plan):
-        return PageLine(f"{board.name}: {good} of {total} tasks succeeded, {_skipped(board)}, in {took}", "bold green")
+        text = f"{good} of {total} tasks succeeded, {_skipped(board)},{broken.removeprefix(',')} in {took}"
+        return PageLine(f"{board.name}: {text}", style)
     parts = [f"{good} of {total} tasks succeeded"]
     if states[TaskState.FAILED]:
         parts.append(f"{states[TaskState.FAILED]} failed")
@@ -254,7 +258,7 @@ def _needs(board: Board, ledger: Ledger) -> list[PageLine | NextStep]:
     """What waits for a person; a login that failed is among the failures and remarks."""
     found = [need for need in needs_at_end(board, ledger) if need.verb != "retry"]
     lines: list[PageLine | NextStep] = [PageLine(""), PageLine("Needs attention", "bold yellow")] if found else []
-    lines += [NextStep(f"{need.task} {printable(need.text)}", command_for(need, board)) for need in found[:_SHOWN]]
+    lines += [NextStep(printable(need.sentence), command_for(need, board)) for need in found[:_SHOWN]]
     if len(found) > _SHOWN:
         lines.append(PageLine(f"  and {len(found) - _SHOWN} more"))
     return lines

@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple, Self
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.pools import PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
+from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.core.planner.hooks import HookFacts
 from parallelproject.core.planner.snapshot import Snapshot
@@ -54,7 +55,7 @@ class Situation(NamedTuple):
     """By pool, until when it is parked, apart from what the snapshot has of that: for a simulation."""
     acting: Mapping[str | None, str] = MappingProxyType({})
     """By role, the fallback that runs its tasks for now."""
-    verified: tuple[int, int] | None = None
+    verified: VerifiedWork | None = None
     """``Ledger.verified``."""
     is_prediction: bool = False
     """Whether it is that of a simulation: there nobody is asked for anything."""
@@ -64,6 +65,8 @@ class Situation(NamedTuple):
     """The hooks that have run; None: there are none."""
     midway: Collection[int] = frozenset()
     """The tasks between two of their steps that keep their files until they have landed."""
+    repairs: int = -1
+    """With a verification, the highest level with a task that repairs what it has landed; -1: no such task."""
 
     def role_of(self, task: int) -> str | None:
         """The role that the next attempt of a task would have."""

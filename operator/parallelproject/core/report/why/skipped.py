@@ -4,6 +4,7 @@ from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.explanation import View
 from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS
 from parallelproject.core.planner.inputs import condition_words
+from parallelproject.core.report.attention import need_of_verification
 from parallelproject.core.report.why.answer import Why, of_task
 from parallelproject.core.times import duration
 from parallelproject.model.spec import FailurePolicy
@@ -34,6 +35,9 @@ def skipped(view: View, i: int) -> Why:
         found = view.condition(ConditionType.HOOKS_SUCCEEDED).message
         answer = f"a hook failed {turn}, which stops the project"
         return of_task(view, i, f"{answer}: {found}" if found else answer)
+    verified = view.condition(ConditionType.VERIFIED)
+    if need := need_of_verification(("False", verified.reason, verified.message)):
+        return of_task(view, i, f"the verification stopped the run {turn}", [need.text], fix="retry")
     if view.condition(ConditionType.COMPLETED).reason == Reason.DEADLINE_EXCEEDED:
         limit = view.spec.active_deadline_seconds or 0
         return of_task(view, i, f"the project's deadline ({duration(limit)}) passed {turn}")

@@ -1,0 +1,50 @@
+"""What of a project has passed the checks of its verification."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+from parallelproject.core.planner.snapshot import Snapshot
+from parallelproject.model.status import TaskState
+
+EVERY = 5
+"""Number of tasks that land before a verification with ``after: Landings``, by default."""
+
+
+class VerifiedWork(NamedTuple):
+    """What has passed the checks."""
+
+    levels: int = 0
+    """Number of levels that are verified, from the first on."""
+    tasks: Mapping[str, int] = MappingProxyType({})
+    """By id, the tasks whose work was verified, each with the number of its last attempt at that time."""
+
+
+NOTHING_VERIFIED = VerifiedWork()
+
+
+def verified_levels(verified: VerifiedWork, snapshot: Snapshot) -> int:
+    """How many levels are verified with all that has succeeded in them.
+
+    Since then a task may have been added to one, or have landed again.
+    """
+    graph, states, tasks = snapshot.graph, snapshot.states, verified.tasks
+    for level, members in enumerate(graph.levels[: verified.levels]):
+        for i in members:
+            if states[i] is TaskState.SUCCEEDED and tasks.get(graph.ids[i]) != snapshot.record(i).attempts:
+                return level
+    return min(verified.levels, len(graph.levels))
+
+
+def unverified(verified: VerifiedWork, snapshot: Snapshot) -> int:
+    """How many tasks have succeeded that are not verified."""
+    ids, tasks = snapshot.graph.ids, verified.tasks
+    return sum(
+        state is TaskState.SUCCEEDED and tasks.get(ids[i]) != snapshot.record(i).attempts
+        for i, state in enumerate(snapshot.states)
+    )
+
+
+def is_verified(verified: VerifiedWork | None, snapshot: Snapshot) -> bool:
+    """Whether nothing has succeeded that is not verified; also where nothing is to be verified."""
+    return verified is None or unverified(verified, snapshot) == 0
