@@ -12,6 +12,7 @@ from parallelproject.core.hooks.hook_runs import HookBook, HookRun
 from parallelproject.core.hooks.phases import phases
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.constraints.verified_work import NOTHING_VERIFIED, VerifiedWork
 from parallelproject.core.planner.hooks import HookOccasion, HookProgress, all_occasions
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.status import condition, read_status, rejected_status, render_status
@@ -184,12 +185,12 @@ def test_a_group_that_is_verified_is_in_validation() -> None:
     verification = {"checks": [{"name": "test", "command": ["true"]}]}
     graph, spec = compiled(tasks=TASKS, verification=verification)
     ended = {"a": [succeeded()], "b": [succeeded()]}
-    found = phases(graph, spec, plan(graph, spec, Ledger(verified=(0, 0)), ended, 30.0))
+    found = phases(graph, spec, plan(graph, spec, Ledger(verified=NOTHING_VERIFIED), ended, 30.0))
     assert found == {"X": GroupPhase.VALIDATION, "Y": GroupPhase.PRE_EXECUTION}
-    found = phases(graph, spec, plan(graph, spec, Ledger(verified=(1, 2)), ended, 30.0))
+    found = phases(graph, spec, plan(graph, spec, Ledger(verified=VerifiedWork(1, {"a": 1, "b": 1})), ended, 30.0))
     assert found["X"] is GroupPhase.DONE
     repaired = graph.with_repairs({"a": 1}, ())
-    made = plan(repaired, spec, Ledger(verified=(0, 0)), ended, 30.0)
+    made = plan(repaired, spec, Ledger(verified=NOTHING_VERIFIED), ended, 30.0)
     assert phases(repaired, spec, made)["X"] is GroupPhase.VALIDATION
 
 

@@ -44,9 +44,9 @@ def test_a_repair_that_asks_stalls_the_project_though_others_wait_for_the_checks
     found, spec = decide({"a": [DONE, asking(2)], "z": [DONE]}, repairs={"a": 1})
     assert found.reasons == [Reason.WAITING_FOR_INPUT, None, Reason.WAITING_FOR_VERIFICATION]
     graph = compile_graph(spec)
-    repairing = render_status(graph, spec, found, {}, 1, 10.0, verified=("False", "Repairing", "a broke it"))
+    repairing = render_status(graph, spec, found, {}, 1, 10.0, verified=("False", "Repairing", "a broke it"), name="p")
     assert condition(repairing, "Stalled")["reason"] == "NeedsAttention"
-    verifying = render_status(graph, spec, found, {}, 1, 10.0, verified=("Unknown", "Verifying", "L0: test"))
+    verifying = render_status(graph, spec, found, {}, 1, 10.0, verified=("Unknown", "Verifying", "L0: test"), name="p")
     assert condition(verifying, "Stalled") == {}
 
 
@@ -72,7 +72,7 @@ def test_a_broken_check_is_no_success_though_all_tasks_have_succeeded() -> None:
     found, spec = decide(seen, repairs={}, stop=True)
     assert found.completed
     graph = compile_graph(spec)
-    status = render_status(graph, spec, found, {}, 1, 10.0, verified=STOPPED)
+    status = render_status(graph, spec, found, {}, 1, 10.0, verified=STOPPED, name="p")
     assert condition(status, "Succeeded")["status"] == "False"
     assert condition(status, "Succeeded")["reason"] == "BaseFailed"
     assert condition(status, "Ready")["status"] == "False"
