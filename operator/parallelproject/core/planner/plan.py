@@ -220,6 +220,7 @@ def plan(
     progress = prior.hooks
     hooked = hook_facts(graph, spec.hooks, progress, snapshot, states, unfinished) if spec.hooks else None
     may_run = _is_busy(snapshot) or any(unfinished) or (hooked is not None and not hooked.are_over)
+    may_run = may_run or not is_verified(prior.verified, snapshot)
     start_time = prior.start_time if prior.start_time is not None else _first_start(snapshot, now)
     if prior.completion_time is not None and graph.rerun_after and not spec.stop and _starts_over(snapshot, prior):
         start_time = now
