@@ -11,7 +11,7 @@ from parallelproject.core.report.notifications import due
 from parallelproject.core.report.status import condition, render_status
 from parallelproject.core.report.why.why import why
 from parallelproject.model.project import parse_spec
-from parallelproject.model.spec import NotifyEvent, Spec
+from parallelproject.model.spec import Notify, NotifyEvent, Spec
 from parallelproject.model.status import Reason
 from tests.core.test_budgets import CODER, spent
 from tests.core.test_people import asking
@@ -76,9 +76,10 @@ def test_a_broken_check_is_no_success_though_all_tasks_have_succeeded() -> None:
     assert condition(status, "Succeeded")["status"] == "False"
     assert condition(status, "Succeeded")["reason"] == "BaseFailed"
     assert condition(status, "Ready")["status"] == "False"
-    sent = due("shop", graph, found, (), list(NotifyEvent), "", STOPPED)
+    told = spec.model_copy(update={"notify": Notify(command=["true"], on=list(NotifyEvent))})
+    sent = due("shop", graph, told, found, (), "", STOPPED)
     assert [each.event for each in sent] == [NotifyEvent.NEEDS_ATTENTION, NotifyEvent.FAILED]
     assert sent[0].body["commands"] == ["pproj retry shop --run"]
     assert sent[0].body["message"].startswith("shop: test failed on 1234567890")
-    again = due("shop", graph, found, [each.key for each in sent], list(NotifyEvent), "", STOPPED)
+    again = due("shop", graph, told, found, [each.key for each in sent], "", STOPPED)
     assert again == []

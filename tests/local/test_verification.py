@@ -121,8 +121,11 @@ def test_one_that_cannot_be_repaired_fails_and_a_later_run_tries_once_more(
     assert condition(run)["status"] == "True"
 
 
-def test_a_base_that_is_broken_stops_the_run_and_blames_nobody(verified: Make, checkout: Checkout) -> None:
-    run = verified(LEVELS, checks=[{"name": "test", "command": ["/bin/sh", "-c", "echo never; exit 3"]}])
+@pytest.mark.parametrize("work", [LEVELS, LEVELS[:2]], ids=["levels", "all done"])
+def test_a_base_that_is_broken_stops_the_run_and_blames_nobody(
+    verified: Make, checkout: Checkout, work: list[dict[str, Any]]
+) -> None:
+    run = verified(work, checks=[{"name": "test", "command": ["/bin/sh", "-c", "echo never; exit 3"]}])
     output = run.run(EXIT_FAILED)
     assert sorted(checkout.tasks()) == ["a", "b"]
     assert "without the work of any task: the base is broken" in output
