@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from parallelproject.core.report.verification_status import read_verification
 from parallelproject.core.verification.check_message import CHECKED_OUT, checkout_message, end_message
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe
@@ -195,7 +196,7 @@ def acted_before_written(events: Sequence[Json]) -> list[str]:
             if repair and known.get(answer["metadata"]["labels"][f"{LABEL}/task"]) != repair:
                 found.append(f"{name} was created, and the status has the repairs {known}")
         elif ref.get("resource") == "jobs" and event["verb"] == "delete" and "-test-" in name:
-            known = {row["name"]: row["runs"] for row in written.get("checks", ())}
-            if int(name.split("-")[-2]) > known.get("test", 0):
-                found.append(f"{name} was removed, and the status has the runs {known}")
+            numbers = read_verification({"verification": written}).numbers
+            if int(name.split("-")[-2]) > numbers.get("test", 0):
+                found.append(f"{name} was removed, and the status has the runs {numbers}")
     return found

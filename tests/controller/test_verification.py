@@ -119,7 +119,7 @@ def test_a_broken_base_stops_the_project_until_it_is_retried(ns: Namespace) -> N
     assert condition(done, "Verified")["reason"] == "BaseFailed"
     assert done["status"]["verification"]["stopped"] is True
     checks.breaks = broken_by()
-    assert "p is no longer stopped" in ns.pproj("retry", "p").stdout
+    assert "what has landed is verified again" in ns.pproj("retry", "p").stdout
     done = checks.wait(lambda p: has_completed(p) and states(p)["d"] == "Succeeded", "the second end")
     assert condition(done, "Verified")["status"] == "True"
 

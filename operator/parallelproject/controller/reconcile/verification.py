@@ -122,6 +122,8 @@ class ClusterVerification:
         if self._said.setdefault(project, result) == result:
             return
         self._said[project] = result
+        if result[0] == "Unknown":
+            return
         report = self._feed.say if result[0] == "True" else self._feed.warn
         report(project, result[1], notice(result))
 
