@@ -182,21 +182,27 @@ def most_at_once(events: Sequence[Json], uid: str) -> int:
 def acted_before_written(events: Sequence[Json]) -> list[str]:
     """What was done before the status had the reason: a task repairs when the status has its repair, and the Job of a
     run is removed when the status has its result."""
-    written: Json = {}
+    written: list[Json] = []
+    """What was written. Nobody knows the answer to a request whose client was killed, so all that were sent count."""
     found = []
-    for event in events:
-        ref, answer = event["objectRef"], event.get("responseObject") or {}
+    # As they were sent: the lines of the log are in the order of their answers, which may be logged late.
+    for event in sorted(events, key=lambda each: str(each["requestReceivedTimestamp"])):
+        ref, answer, asked = event["objectRef"], event.get("responseObject") or {}, event.get("requestObject") or {}
         name = ref.get("name") or (answer.get("metadata") or {}).get("name", "")
-        if ref.get("resource") == "parallelprojects" and answer.get("kind") == "ParallelProject":
-            written = (answer.get("status") or {}).get("verification") or written
+        if ref.get("resource") == "parallelprojects":
+            is_known = answer.get("kind") == "ParallelProject"
+            status = (answer if is_known else asked).get("status")
+            if isinstance(status, dict) and "verification" in status:
+                written.append(status)
         elif ref.get("resource") == "jobs" and event["verb"] == "create" and answer.get("kind") == "Job":
             notes = answer["spec"]["template"]["metadata"]["annotations"]
             repair = json.loads(notes.get(f"{LABEL}/delivery", "{}")).get("repair", 0)
-            known = {row["task"]: row["repairs"] for row in written.get("repairs", ())}
-            if repair and known.get(answer["metadata"]["labels"][f"{LABEL}/task"]) != repair:
-                found.append(f"{name} was created, and the status has the repairs {known}")
+            task = answer["metadata"]["labels"].get(f"{LABEL}/task", "")
+            known = [len(read_verification(each).state.repairs.get(task, ())) for each in written]
+            if repair and repair not in known:
+                found.append(f"{name} was created, and the status has {known} repairs")
         elif ref.get("resource") == "jobs" and event["verb"] == "delete" and "-test-" in name:
-            numbers = read_verification({"verification": written}).numbers
-            if int(name.split("-")[-2]) > numbers.get("test", 0):
-                found.append(f"{name} was removed, and the status has the runs {numbers}")
+            numbers = [read_verification(each).numbers.get("test", 0) for each in written]
+            if int(name.split("-")[-2]) > max(numbers, default=0):
+                found.append(f"{name} was removed, and the status has {numbers} runs")
     return found
