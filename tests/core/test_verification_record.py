@@ -155,3 +155,13 @@ def test_what_somebody_else_has_written_is_read_or_counts_as_nothing() -> None:
     assert read_verification({"verification": {**written, "record": [broken]}}) == VerificationRecord()
     assert read_verification({"verification": "no"}) == VerificationRecord()
     assert read_verification({}) == VerificationRecord()
+
+
+def test_a_repair_that_is_cancelled_leaves_the_one_before_as_it_was() -> None:
+    """A project that is started again after a task has failed verifies its work again, and does not run it again."""
+    repairs = tuple(Repair(floor, "test", number, "c" * 40) for number, floor in enumerate((1, 3, 4), start=1))
+    state = VerificationState(repairs={"b": repairs}, condemned=("b",), condition=("False", "VerificationFailed", "x"))
+    recorded = VerificationRecord().with_state(state, 1)
+    read = read_verification({"verification": render_verification(recorded)}).state
+    assert len(read.repairs["b"]) == 3
+    assert read.started_again().floors == state.started_again().floors == {"b": 3}

@@ -64,8 +64,13 @@ class VerificationRecord:
     """In the order in which they were recorded."""
 
     def with_state(self, state: VerificationState, generation: int) -> "VerificationRecord":
-        """The record with another state; of the repairs of a task, the last one and their number are kept."""
-        repairs = {task: (found[-1],) * len(found) for task, found in state.repairs.items() if found}
+        """The record with another state; of the repairs of a task, the last two and their number are kept.
+
+        A repair that has not started may be cancelled: then the one before it counts.
+        """
+        repairs = {
+            task: (*found[-2:-1] * (len(found) - 1), found[-1]) for task, found in state.repairs.items() if found
+        }
         state = replace(state, repairs=repairs)
         if state == self.state:
             return self
