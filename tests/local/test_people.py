@@ -121,7 +121,7 @@ def test_groups_are_listed_and_waited_for(
     assert "demo: group Y: Succeeded: 1 succeeded" in capsys.readouterr().out
     started.finish(1)
     assert main.call(["list", "--groups"]) == 0
-    assert "demo   X       Failed      2       0         0         1           1        0" in capsys.readouterr().out
+    assert "demo   X       Failed      Done    2       1 succeeded, 1 failed" in capsys.readouterr().out
 
 
 def test_what_cannot_be_approved_or_answered_is_refused_with_the_tasks_that_can(

@@ -75,13 +75,13 @@ def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_na
             "no task has a group: a task gets one by a marker [P:Group-X] in its file, or by group in a manifest"
         )
         return
-    names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "PHASE", "TASKS"]
+    names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "PHASE", "TASKS", "COUNTS"]
     table = []
     for metadata, group in each:
         first = [metadata["namespace"]] if with_namespace else []
-        counts = [len(group.tasks), *(group.counts[state] for state in TaskState)]
-        table.append([*first, metadata["name"], group.name, group.state, group.phase, *map(str, counts)])
-    show_table([*names, *(state.value.upper() for state in TaskState)], table)
+        tasks = [str(len(group.tasks)), group.counted]
+        table.append([*first, metadata["name"], group.name, group.state, group.phase, *tasks])
+    show_table(names, table)
 
 
 def _row(item: dict[str, Any], columns: list[dict[str, Any]], with_namespace: bool) -> list[str]:

@@ -21,7 +21,6 @@ from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
 from parallelproject.core.report.groups import TaskGroup, groups_of
 from parallelproject.model.problem import listed
-from parallelproject.model.status import TaskState
 from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
@@ -54,8 +53,7 @@ async def run(
         return code
     code = await until_end(reader, name, last, seconds(limit), _of_group(group))
     found = _named(group, last.project or {})
-    counts = ", ".join(f"{found.counts[state]} {state.value.lower()}" for state in TaskState if found.counts[state])
-    text = f"{name}: group {found.name}: {found.state}: {counts}"
+    text = f"{name}: group {found.name}: {found.state}: {found.counted}"
     (terminal.show if code == EXIT_SUCCEEDED else terminal.error)(text)
     return code
 

@@ -22,6 +22,11 @@ class TaskGroup(NamedTuple):
     """Its phase (``model.status.GroupPhase``); empty if the status does not have it."""
 
     @property
+    def counted(self) -> str:
+        """How many are in which state, as people read it: ``1 succeeded, 1 failed``."""
+        return ", ".join(f"{self.counts[state]} {state.value.lower()}" for state in TaskState if self.counts[state])
+
+    @property
     def has_ended(self) -> bool:
         """Whether none of them waits or runs."""
         return not (self.counts[TaskState.PENDING] or self.counts[TaskState.RUNNING])

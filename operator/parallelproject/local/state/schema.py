@@ -41,7 +41,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (),  # 3: runs of checks are attempts too, of the kind Verify
     (),  # 4: runs of hooks are attempts too, of the kind Hook
     (  # 5: attempts at steps are counted with those of their task; their rejections may be forgiven
-        "create table rejections (task text primary key, forgive integer not null) without rowid",
+        "create table if not exists rejections (task text primary key, forgive integer not null) without rowid",
     ),
 )
 """Statements, by the version that they lead to: the first leads from 0 to 1."""
