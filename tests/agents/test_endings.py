@@ -160,7 +160,7 @@ MUTATIONS: dict[str, tuple[Any, str, Any]] = {
     "no status": (error_text, "_STATUS", {}),
     "no errors in the answer": (judge, "as_last_message", lambda text, now: None),
     "no words after an exit code": (judge, "by_words", lambda text, now: None),
-    "no reset of a limit": (judge, "_with_reset", lambda error, facts: error),
+    "no reset of a limit": (judge, "_with_reset", lambda error, facts, now: error),
     "no reset in words": (error_text, "reset_time", lambda text, now: None),
     "a quota that comes back soon is one": (error_text, "_SOON", 0.0),
     "a long answer is an error": (error_text, "_ERROR_MESSAGE_MAX", -1),

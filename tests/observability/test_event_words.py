@@ -12,6 +12,7 @@ SILENT = {What.FOUND, What.CHANGED, What.REPORTED}
 """These have no words of their own: the last one comes with a message."""
 OF_THE_END = {
     What.STARTED, What.SUCCEEDED, What.STOPPED, What.SKIPPED, What.LANDED, What.HOOK_STARTED, What.HOOK_SUCCEEDED,
+    What.STEP_PASSED, What.STEP_REJECTED,  # steps are for local runs
 }  # fmt: skip
 """Nothing of these is to be done: they are in the log alone."""
 

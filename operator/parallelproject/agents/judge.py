@@ -125,7 +125,7 @@ def _judge(preset: Preset, facts: Facts, ending: Ending) -> tuple[AgentFinding, 
 def _failure(preset: Preset, facts: Facts, ending: Ending) -> AgentFinding | None:
     code = ending.exit_code
     if facts.error:
-        return _with_reset(facts.error, facts)
+        return _with_reset(facts.error, facts, ending.now)
     if code == EX_TEMPFAIL:
         return AgentFinding(AgentOutcome.TRANSIENT, f"exit code {EX_TEMPFAIL}: later")
     if code in preset.exit_codes:
@@ -138,19 +138,21 @@ def _failure(preset: Preset, facts: Facts, ending: Ending) -> AgentFinding | Non
             AgentOutcome.AGENT_ERROR, "its output ends without the final event, although the exit code is 0"
         )
     said = as_last_message(facts.last_message, ending.now)
-    return _with_reset(said, facts) if said else None
+    return _with_reset(said, facts, ending.now) if said else None
 
 
-def _with_reset(error: AgentFinding, facts: Facts) -> AgentFinding:
-    """An error with the reset time of the limit that was reported before: that is exact, its own words are rounded."""
+def _with_reset(error: AgentFinding, facts: Facts, now: float) -> AgentFinding:
+    """An error with the reset time of the limit that was reported before: that is exact, its own words are rounded. One
+    that is over does not count."""
     if facts.limit is None or error.outcome not in (
         AgentOutcome.RATE_LIMITED,
         AgentOutcome.QUOTA_EXHAUSTED,
         AgentOutcome.AGENT_ERROR,
     ):
         return error
+    reset = facts.limit.reset_at
     outcome = AgentOutcome.RATE_LIMITED if error.outcome is AgentOutcome.AGENT_ERROR else error.outcome
-    return AgentFinding(outcome, error.message, facts.limit.reset_at or error.reset_at)
+    return AgentFinding(outcome, error.message, reset if reset and reset > now else error.reset_at)
 
 
 def _denied(tools: Sequence[str]) -> AgentFinding:
