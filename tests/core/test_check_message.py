@@ -3,7 +3,7 @@
 import json
 import random
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from parallelproject.core.verification.check_message import (
@@ -113,6 +113,7 @@ def test_any_output_fits_and_is_read(printed: str, most: int) -> None:
 
 @given(st.lists(st.text("ab c", max_size=20), max_size=60), st.integers(0, 400), st.integers(0, 400))
 @examples(100)
+@example(["a  a baca abc", " caa", " bb bbabb", "a   ", "a", " a abaa baaaba", "aaa aaaaaaaa aa  a"], 0, 59)
 def test_packed_lines_are_read_as_far_as_they_go(lines: list[str], most: int, cut: int) -> None:
     packed = pack_lines(lines, most)
     assert len(packed) <= most

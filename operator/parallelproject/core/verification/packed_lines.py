@@ -21,16 +21,20 @@ def pack(text: str) -> str:
 
 def unpack(packed: str) -> str:
     """What was packed, or the whole lines at its start that can be read."""
-    length = len(packed)
-    if length % _BLOCK == 1:
-        length -= 1  # no encoding ends so: it was cut
+    text, is_whole = _inflated(packed)
+    if not is_whole:  # of a block that was cut, the last bytes would be wrong
+        text, is_whole = _inflated(packed[: len(packed) - len(packed) % _BLOCK])
+    return text if is_whole else text[: text.rfind("\n") + 1]
+
+
+def _inflated(packed: str) -> tuple[str, bool]:
+    """The text as far as it can be read, and whether it has its end."""
     stream = zlib.decompressobj()
     try:
-        found = stream.decompress(base64.b85decode(packed[:length]), _READ_MAX)
+        found = stream.decompress(base64.b85decode(packed), _READ_MAX)
     except (ValueError, zlib.error):
-        return ""
-    text = found.decode(errors="replace")
-    return text if stream.eof else text[: text.rfind("\n") + 1]
+        return "", False
+    return found.decode(errors="replace"), stream.eof
 
 
 def most_that_fit(count: int, most: int, packed: Callable[[int], str]) -> str:
