@@ -256,7 +256,8 @@ class _World:
         """What is seen; the same objects as long as it is the same, as from the executors."""
         found: dict[str, list[Attempt]] = defaultdict(list)
         for key in self.in_flight:
-            found[key.task].append(Attempt(key.number, Phase.LAUNCHING, running=True))
+            step = self.works[key].step if key in self.works else ""
+            found[key.task].append(Attempt(key.number, Phase.LAUNCHING, running=True, step=step))
         for key, attempt in self.view.items():
             found[key.task].append(attempt)
         before = self.told

@@ -250,7 +250,7 @@ def plan(
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
         graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
-        free=free, hooks=hooked, midway=midway,
+        free=free, hooks=hooked, midway=midway | _ending(snapshot, states),
         repairs=_top_repair(graph, states) if prior.verified is not None else -1,
     )  # fmt: skip
     admission = Admission(constraints, situation)
@@ -388,6 +388,18 @@ def _midway(snapshot: Snapshot, states: Sequence[TaskState]) -> frozenset[int]:
     if not snapshot.graph.steps:
         return frozenset()
     return frozenset(i for i in snapshot.failing if states[i] is _PENDING and snapshot.record(i).is_midway)
+
+
+def _ending(snapshot: Snapshot, states: Sequence[TaskState]) -> frozenset[int]:
+    """The tasks between two of their steps whose attempt has released its slot, and has no end yet."""
+    if not snapshot.graph.steps:
+        return frozenset()
+    ids = snapshot.graph.ids
+    return frozenset(
+        i
+        for i in snapshot.failing
+        if states[i] is _RUNNING and snapshot.record(i).is_midway and ids[i] not in snapshot.held
+    )
 
 
 def _starts_over(snapshot: Snapshot, prior: Ledger) -> bool:

@@ -69,6 +69,8 @@ def standing(steps: Sequence[TaskStep], ends: Sequence[StepEnd], forgiven: int =
         else:
             done, work, rejection = set(), 0, None
     left = [name for name in place if name not in done]
+    if rejection:  # gates before it judge again what it makes, not what was rejected
+        left.sort(key=lambda name: name != maker_of(steps, rejection.step))
     gate = gates[rejection.step] if rejection else None
     count = counted[gate.name] if gate else 0
     return Standing(

@@ -64,7 +64,7 @@ class Situation(NamedTuple):
     hooks: HookFacts | None = None
     """The hooks that have run; None: there are none."""
     midway: Collection[int] = frozenset()
-    """The tasks between two of their steps that keep their files until they have landed."""
+    """The tasks between two of their steps of which nothing runs: they keep their files until they have landed."""
     repairs: int = -1
     """With a verification, the highest level with a task that repairs what it has landed; -1: no such task."""
 
