@@ -45,6 +45,7 @@ def found_by_git(text: str) -> list[tuple[str, str]]:
 @example("x", "text\n# ------------------------ >8 ------------------------\nmore")
 @example("x", "Signed-off-by: A <a@b>\n Parallel-Task: forged")
 @example("x", "Task: forged\u2028Parallel-Task: forged")
+@example("", "\u2028# ------------------------ >8 ------------------------\n")
 def test_no_text_forges_a_trailer_or_hides_ours(title: str, body: str) -> None:
     assert found_by_git(message(title, body, OURS)) == list(OURS.items())
 

@@ -43,4 +43,7 @@ def message(title: str, body: str, trailers: Mapping[str, str]) -> str:
 
 def _without_ours(text: str) -> str:
     lines = _UNPRINTABLE.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).split("\n")
-    return "\n".join(line.rstrip() for line in lines if not (_OURS.match(line) or _SCISSORS.match(line)))
+    # Without the blanks before it: of the first line they are removed later, also those that git takes for letters.
+    return "\n".join(
+        line.rstrip() for line in lines if not any(each.match(line.lstrip()) for each in (_OURS, _SCISSORS))
+    )
