@@ -3,6 +3,8 @@
 import gc
 import os
 from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +26,16 @@ __all__ = [
     "binaries", "control_plane", "helm_program", "kueue_program", "namespace", "pytest_collection_finish", "sampled",
     "wrapper",
 ]  # fmt: skip
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Generator[Path, None, None]:
+    """A FIFO whose readers wait until the end of the test."""
+    made = tmp_path / "held"
+    os.mkfifo(made)
+    yield made
+    with suppress(OSError):
+        os.close(os.open(made, os.O_WRONLY | os.O_NONBLOCK))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,6 @@
 """What the status records of a verification is enough to continue it, and stays small."""
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -17,9 +16,9 @@ from parallelproject.core.verification.record import PRINTED_BYTES, Verification
 from parallelproject.core.verification.state import PassedCheck, Repair, VerificationState
 from parallelproject.core.verification.verifying import CheckRun
 from parallelproject.model.verification_status import VerificationStatus
+from tests.core.broken_backlogs import broken_backlogs, broken_by
 from tests.core.examples import examples
-from tests.core.test_plan import task
-from tests.core.test_verifying import CHECKS, LEVELS, broken_by, never_repaired
+from tests.core.test_verifying import CHECKS, LEVELS, never_repaired
 from tests.core.verified_world import VerifiedWorld
 
 
@@ -60,18 +59,8 @@ def both(breaks: Any, tasks: list[dict[str, Any]], **spec: Any) -> tuple[Recorde
 @examples(60)
 @given(st.data())
 def test_what_is_recorded_leads_to_the_same_decisions(data: st.DataObject) -> None:
-    names = [f"t{i}" for i in range(data.draw(st.integers(1, 9)))]
-    tasks = [
-        task(name, *data.draw(st.lists(st.sampled_from(names[:i]), max_size=2, unique=True)) if i else ())
-        for i, name in enumerate(names)
-    ]
-    culprits = data.draw(st.lists(st.sampled_from(names), max_size=3, unique=True))
-    lasting = data.draw(st.sampled_from(["", *culprits]))
-
-    def breaks(check: str, there: Sequence[str]) -> bool:
-        return broken_by(*culprits)(check, there) or bool(lasting and lasting in there)
-
-    recorded, plain = both(breaks, tasks, parallelism=data.draw(st.integers(1, 4)))
+    backlog = data.draw(broken_backlogs())
+    recorded, plain = both(backlog.breaks, backlog.tasks, parallelism=data.draw(st.integers(1, 4)))
     recorded.run()
     plain.run()
     assert recorded.violations == []

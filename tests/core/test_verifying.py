@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.core.broken_backlogs import broken_backlogs, broken_by
 from tests.core.examples import examples
 from tests.core.test_plan import task
 from tests.core.verified_world import FAILED, SKIPPED, SUCCEEDED, VerifiedWorld
@@ -19,15 +20,6 @@ def world(
 ) -> VerifiedWorld:
     settings = {"checks": CHECKS} | (verification or {})
     return VerifiedWorld(breaks, tasks=tasks, verification=settings, **{"parallelism": 4, **spec})
-
-
-def broken_by(*names: str) -> Any:
-    """A check fails while one of these has work there that none of its repairs follows."""
-
-    def breaks(check: str, there: Sequence[str]) -> bool:
-        return any(name in there and f"{name}+1" not in there for name in names)
-
-    return breaks
 
 
 def never_repaired(name: str) -> Any:
@@ -173,21 +165,11 @@ def test_a_task_that_fails_by_itself_holds_up_no_verification() -> None:
 @given(st.data())
 def test_it_ends_with_innocent_work_kept_whatever_breaks(data: st.DataObject) -> None:
     """Also with one slot, with restarts at each step, and with causes in several levels."""
-    names = [f"t{i}" for i in range(data.draw(st.integers(1, 9)))]
-    tasks = [
-        task(name, *data.draw(st.lists(st.sampled_from(names[:i]), max_size=2, unique=True)) if i else ())
-        for i, name in enumerate(names)
-    ]
-    culprits = data.draw(st.lists(st.sampled_from(names), max_size=3, unique=True))
-    lasting = data.draw(st.sampled_from(["", *culprits]))
-
-    def breaks(check: str, there: Sequence[str]) -> bool:
-        return broken_by(*culprits)(check, there) or bool(lasting and lasting in there)
-
-    played = world(breaks, tasks, parallelism=data.draw(st.integers(1, 4)))
+    backlog = data.draw(broken_backlogs())
+    played = world(backlog.breaks, backlog.tasks, parallelism=data.draw(st.integers(1, 4)))
     played.run(restarts=data.draw(st.booleans()))
     assert played.violations == []
-    assert played.repaired().keys() == {name for name in culprits if name in played.landed}
-    expected = {name: FAILED if name == lasting else SUCCEEDED for name in played.landed if "+" not in name}
+    assert played.repaired().keys() == {name for name in backlog.culprits if name in played.landed}
+    expected = {name: FAILED if name == backlog.lasting else SUCCEEDED for name in played.landed if "+" not in name}
     assert {name: played.states()[name] for name in expected} == expected
-    assert (played.condition[0] == "True") is (not lasting or lasting not in played.landed)
+    assert (played.condition[0] == "True") is (not backlog.lasting or backlog.lasting not in played.landed)

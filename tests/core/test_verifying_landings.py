@@ -1,16 +1,15 @@
 """Verification after a number of landings, whatever their levels."""
 
-from collections.abc import Sequence
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.model.problem import ProblemsError
+from tests.core.broken_backlogs import broken_backlogs, broken_by
 from tests.core.examples import examples
 from tests.core.projects import compiled
 from tests.core.test_plan import task
-from tests.core.test_verifying import CHECKS, LEVELS, broken_by, never_repaired, world
+from tests.core.test_verifying import CHECKS, LEVELS, never_repaired, world
 from tests.core.verified_world import FAILED, SUCCEEDED
 
 LANDINGS = {"after": "Landings", "every": 2}
@@ -49,20 +48,10 @@ def test_every_is_only_for_landings() -> None:
 @examples(80)
 @given(st.data())
 def test_it_ends_with_innocent_work_kept_whatever_breaks(data: st.DataObject) -> None:
-    names = [f"t{i}" for i in range(data.draw(st.integers(1, 8)))]
-    tasks = [
-        task(name, *data.draw(st.lists(st.sampled_from(names[:i]), max_size=2, unique=True)) if i else ())
-        for i, name in enumerate(names)
-    ]
-    culprits = data.draw(st.lists(st.sampled_from(names), max_size=3, unique=True))
-    lasting = data.draw(st.sampled_from(["", *culprits]))
-
-    def breaks(check: str, there: Sequence[str]) -> bool:
-        return broken_by(*culprits)(check, there) or bool(lasting and lasting in there)
-
+    backlog = data.draw(broken_backlogs(most=8))
     played = world(
-        breaks,
-        tasks,
+        backlog.breaks,
+        backlog.tasks,
         {"after": "Landings", "every": data.draw(st.integers(1, 5))},
         parallelism=data.draw(st.integers(1, 4)),
         scheduling=data.draw(st.sampled_from(["Graph", "Levels"])),
@@ -71,5 +60,5 @@ def test_it_ends_with_innocent_work_kept_whatever_breaks(data: st.DataObject) ->
     assert played.plan is not None
     assert played.plan.completed
     assert played.violations == []
-    assert played.repaired().keys() == {name for name in culprits if name in played.landed}
-    assert (played.condition[0] == "True") is (not lasting or lasting not in played.landed)
+    assert played.repaired().keys() == {name for name in backlog.culprits if name in played.landed}
+    assert (played.condition[0] == "True") is (not backlog.lasting or backlog.lasting not in played.landed)

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.state import VerificationState
 from parallelproject.core.verification.verifying import fingerprints
+from tests.core.broken_backlogs import broken_by
 from tests.core.examples import examples
 from tests.core.test_plan import task
-from tests.core.test_verifying import CHECKS, LEVELS, broken_by, never_repaired, world
+from tests.core.test_verifying import CHECKS, LEVELS, never_repaired, world
 from tests.core.verified_world import FAILED, SKIPPED, SUCCEEDED, VerifiedWorld
 
 OTHER = [{"name": "test", "command": ["make", "other"]}]

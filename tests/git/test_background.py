@@ -1,8 +1,6 @@
 """A call of git ends in time, also if a process that has left its group holds its output open."""
 
 import os
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,23 +11,13 @@ from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
 
 
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[Path]:
-    """A FIFO whose readers wait until the end of the test."""
-    fifo = tmp_path / "held"
-    os.mkfifo(fifo)
-    yield fifo
-    with suppress(OSError):
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-
-
 @pytest.mark.parametrize("then", ["exec cat", "true"])
 def test_a_call_is_over_when_its_time_is(
-    held: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
+    fifo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, then: str
 ) -> None:
     program = tmp_path / "bin" / "git"
     program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\nsetsid cat {held} &\n{then} {held}\n")
+    program.write_text(f"#!/bin/sh\nsetsid cat {fifo} &\n{then} {fifo}\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(program.parent), prepend=os.pathsep)
     monkeypatch.setattr(command, "SECONDS", 0.5)

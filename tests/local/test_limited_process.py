@@ -3,8 +3,6 @@
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,18 +15,8 @@ from tests.local.runner import until
 LONG = 1e6
 
 
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[Path]:
-    """A FIFO whose readers wait until the end of the test."""
-    fifo = tmp_path / "held"
-    os.mkfifo(fifo)
-    yield fifo
-    with suppress(OSError):
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-
-
-def test_what_it_leaves_in_the_background_is_not_waited_for(held: Path, tmp_path: Path) -> None:
-    script = f"cat {held} & cat; echo wrong >&2; echo $X; pwd; exit 3"
+def test_what_it_leaves_in_the_background_is_not_waited_for(fifo: Path, tmp_path: Path) -> None:
+    script = f"cat {fifo} & cat; echo wrong >&2; echo $X; pwd; exit 3"
     found = run_limited(
         ["sh", "-c", script], LONG, stdin=b"given\n", folder=tmp_path, environment={**os.environ, "X": "x"}
     )
@@ -38,13 +26,13 @@ def test_what_it_leaves_in_the_background_is_not_waited_for(held: Path, tmp_path
 
 @pytest.mark.parametrize("own_group", [True, False])
 def test_one_that_takes_longer_is_killed_with_its_group_if_it_has_one(
-    held: Path, tmp_path: Path, *, own_group: bool
+    fifo: Path, tmp_path: Path, *, own_group: bool
 ) -> None:
     child, errors = tmp_path / "child", list[BaseException]()
 
     def run() -> None:
         try:
-            run_limited(["sh", "-c", f"cat {held} & echo $! > {child}; exec cat {held}"], 0.5, own_group=own_group)
+            run_limited(["sh", "-c", f"cat {fifo} & echo $! > {child}; exec cat {fifo}"], 0.5, own_group=own_group)
         except subprocess.TimeoutExpired as error:
             errors.append(error)
 
@@ -60,6 +48,6 @@ def test_one_that_takes_longer_is_killed_with_its_group_if_it_has_one(
         assert is_alive(pid, None)
 
 
-def test_doctor_reads_what_a_program_says_that_leaves_a_daemon(held: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_reads_what_a_program_says_that_leaves_a_daemon(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "_SECONDS", LONG)
-    assert programs.ask(["sh", "-c", f"cat {held} & echo 1.2.3"]) == (0, "1.2.3")
+    assert programs.ask(["sh", "-c", f"cat {fifo} & echo 1.2.3"]) == (0, "1.2.3")

@@ -103,32 +103,22 @@ def call(*command: str, ending: threading.Event | None = None) -> str:
     return run_command(command, b"{}", "Done", ending or threading.Event())
 
 
-@pytest.fixture
-def held(tmp_path: Path) -> Iterator[Path]:
-    """A FIFO that who reads it waits for."""
-    fifo = tmp_path / "held"
-    os.mkfifo(fifo)
-    yield fifo
-    with suppress(OSError):
-        os.close(os.open(fifo, os.O_WRONLY | os.O_NONBLOCK))
-
-
 def test_a_process_in_the_background_that_holds_the_standard_error_does_not_delay_the_end(
-    held: Path, monkeypatch: pytest.MonkeyPatch
+    fifo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receivers, "TRY_SECONDS", LONG)
-    assert call("sh", "-c", f"cat {held} & echo no such room >&2; exit 4") == (
+    assert call("sh", "-c", f"cat {fifo} & echo no such room >&2; exit 4") == (
         "spec.notify.command: sh failed with exit code 4: no such room (fix the command)"
     )
-    assert call("sh", "-c", f"cat {held} &") == ""
+    assert call("sh", "-c", f"cat {fifo} &") == ""
 
 
 def test_a_command_that_hangs_is_killed_with_all_that_it_has_started(
-    held: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fifo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ending, pid, said = threading.Event(), tmp_path / "pid", list[str]()
     monkeypatch.setattr(receivers, "TRY_SECONDS", LONG)
-    script = f"cat {held} & echo $! > {pid}.new; mv {pid}.new {pid}; wait"
+    script = f"cat {fifo} & echo $! > {pid}.new; mv {pid}.new {pid}; wait"
     thread = threading.Thread(target=lambda: said.append(call("sh", "-c", script, ending=ending)))
     thread.start()
     until(pid.exists, what="the command")
@@ -138,7 +128,7 @@ def test_a_command_that_hangs_is_killed_with_all_that_it_has_started(
     until(lambda: not is_alive(int(pid.read_text()), None), what="the end of its child")
 
     monkeypatch.setattr(receivers, "TRY_SECONDS", 0.1)
-    assert call("cat", str(held)) == (
+    assert call("cat", str(fifo)) == (
         "spec.notify.command: cat did not end within 0.1 s (let it start what takes longer in the background)"
     )
 
@@ -180,16 +170,16 @@ def test_after_a_fault_the_other_notifications_are_sent(tmp_path: Path, monkeypa
 
 
 def test_the_end_of_a_session_waits_for_a_limited_time_and_kills_the_command(
-    held: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    fifo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receivers, "TRY_SECONDS", LONG)
     monkeypatch.setattr(notifying, "_END_SECONDS", 0.1)
     monkeypatch.setattr(notifying, "_KILL_SECONDS", LONG)
-    found = notified(tmp_path, monkeypatch, command=["cat", str(held)])
+    found = notified(tmp_path, monkeypatch, command=["cat", str(fifo)])
     found.close()
     assert found.troubles == ["2 notifications were not received within 0.1 s; the next session sends again"]
     with pytest.raises(OSError, match="No such device"):  # nobody reads it any more
-        os.open(held, os.O_WRONLY | os.O_NONBLOCK)
+        os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
 
 
 def test_a_key_that_is_no_text_signs(monkeypatch: pytest.MonkeyPatch) -> None:
