@@ -8,7 +8,6 @@ again.
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.hooks.hook_runs import HookBook, HookLaunch, HookReport, HookRun
@@ -16,13 +15,14 @@ from parallelproject.core.planner.hooks import NO_HOOKS, HookOccasion
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.changes import Event, What
 from parallelproject.executors.base.hook_environment import hook_environment
+from parallelproject.local.delivery import side_checkout
 from parallelproject.local.delivery.attempts import Deliveries
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import FAILED, RUNNING, STOPPED, SUCCEEDED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.supervisor.own_program import boot, command_line
-from parallelproject.local.workspace.sandbox import Bubblewrap
+from parallelproject.local.workspace.sandbox import Bubblewrap, quiet_prefix
 from parallelproject.model import names
 from parallelproject.model.spec import HookKind, Hooks, Spec
 from parallelproject.model.status import HookRunState
@@ -139,12 +139,12 @@ class LocalHooks:
         self._folder.mkdir(exist_ok=True)
         step, number = launch.occasion.step, launch.number
         key = WorkKey.of_hook(step, number)
-        name = f"~hook.{step}.{number}"  # no id of a task starts so
-        workspace = workspaces.root_of(self._directory.path) / name / step
+        name, state = f"~hook.{step}.{number}", self._directory.path
+        workspace = side_checkout.folder_of(state, name, step)
         own = hook_environment(self._project, self._spec, launch) | {names.ENV_WORKSPACE: str(workspace)}
         own |= workspaces.environment(str(workspace), str(self._directory.path), os.environ)
         argv, environment = self._resolve(launch.occasion.kind, own)
-        sandbox = self._in_sandbox(own)
+        sandbox = quiet_prefix(self._sandbox, str(workspace), str(state), os.environ)
         order = Order(
             key=key,
             argv=[*sandbox, *argv],
@@ -158,27 +158,13 @@ class LocalHooks:
             workspaces.make_around(workspace)
             workspace.mkdir(exist_ok=True)
             return order
-        instruction = {
-            "state": str(self._directory.path),
-            "delivery": self._deliveries.common | {"task": "hook"},
-            "workspace": self._deliveries.workspace_settings,
-            "sandbox": sandbox,  # also of the setup
-            "argv": argv,
-            "grace": self._grace,
-            "path": os.environ.get("PATH", os.defpath),
-            "folder": str(workspace),
-            "private": str(self._directory.path / "git" / name),
-        }
+        instruction = side_checkout.instruction(
+            state, name, workspace, "hook", self._deliveries.common, self._deliveries.workspace_settings, argv,
+            sandbox, self._grace,
+        )  # fmt: skip
         file = self._folder / f"{step}.{number}.json"
         file.write_text(json.dumps(instruction))
         return order._replace(argv=command_line(_BOOT, str(file)), cwd=str(self._directory.path))
-
-    def _in_sandbox(self, own: Mapping[str, str]) -> list[str]:
-        """The words before a command by which it runs in the sandbox, if there is one."""
-        if self._sandbox is None:
-            return []
-        outputs = {names.ENV_OUTPUTS: str(Path(own[names.ENV_WORKSPACE]).parent)}  # a hook puts nothing out
-        return self._sandbox.prefix({**own, **outputs}, str(self._directory.path), None, os.environ)
 
 
 def _run_of(row: AttemptRow) -> HookRun:

@@ -11,14 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from parallelproject.folder_removal import try_to_remove
-from parallelproject.git.plumbing.delivery import Place
 from parallelproject.git.plumbing.outcome import DeliveryError
 from parallelproject.git.workspace.prepare import check_out_tip
-from parallelproject.local.delivery.command import Runner
-from parallelproject.local.delivery.program import STOPPED, delivery_of
-from parallelproject.local.delivery.ready_workspace import ReadyWorkspace
-from parallelproject.local.state.workspaces import make_around
+from parallelproject.local.delivery.program import STOPPED
+from parallelproject.local.delivery.side_checkout import SideCheckout, say
 
 _NOT_READY = 1
 """Exit code where there is no checkout to run the command in."""
@@ -30,7 +26,7 @@ def main(file: str) -> int:
     try:
         return hook.run()
     except DeliveryError as error:
-        _print(f"the workspace of the hook cannot be made: {error}")
+        say(f"the workspace of the hook cannot be made: {error}")
         return _NOT_READY
     except Exception:
         traceback.print_exc()  # to the log
@@ -42,13 +38,9 @@ def main(file: str) -> int:
 class _HookInCheckout:
     """One run of a hook."""
 
-    def __init__(self, settings: Mapping[str, Any], environment: dict[str, str]) -> None:
-        self._settings = settings
-        os.environ["PATH"] = settings["path"]
-        self._delivery = delivery_of(settings["delivery"])
-        self._place = Place(Path(settings["folder"]), Path(settings["private"]))
-        self._runner = Runner()
-        self._ready = ReadyWorkspace(settings, self._delivery, self._place, environment, self._runner, _print)
+    def __init__(self, settings: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+        self._argv = settings["argv"]
+        self._checkout = SideCheckout(settings, environment)
 
     def run(self) -> int:
         """The exit code.
@@ -56,30 +48,23 @@ class _HookInCheckout:
         Raises:
             DeliveryError: the repository cannot be read.
         """
-        self.clear()  # of a run of the same number that was killed
-        make_around(self._place.workspace)
-        found = check_out_tip(self._delivery, self._place)
-        _print(f"runs on {(found.base or '')[:10]}")
+        checkout, workspace = self._checkout, self._checkout.workspace
+        checkout.make_room()
+        found = check_out_tip(checkout.delivery, checkout.place)
+        say(f"runs on {(found.base or '')[:10]}")
         for note in found.notes:
-            _print(note)
-        if self._runner.is_stopping:
+            say(note)
+        if checkout.runner.is_stopping:
             return STOPPED
-        self._ready.add_files()
-        if self._ready.needs_setup and (failed := self._ready.set_up(None)):
-            _print("the setup of the workspace failed")
+        workspace.add_files()
+        if workspace.needs_setup and (failed := workspace.set_up(None)):
+            say("the setup of the workspace failed")
             return failed.exit_code or _NOT_READY
-        if self._runner.is_stopping:
+        if checkout.runner.is_stopping:
             return STOPPED
-        failed = self._ready.run(self._settings["argv"], None)
+        failed = workspace.run(self._argv, None)
         return failed.exit_code or _NOT_READY if failed else 0
 
     def clear(self) -> None:
-        """Removes the workspace."""
-        for folder in (self._place.workspace.parent, self._place.private):
-            if kept := try_to_remove(folder):
-                _print(f"cannot remove {kept}")
-
-
-def _print(line: str) -> None:
-    """Says it in the log."""
-    print(f"pproj: {line}", flush=True)  # noqa: T201
+        """Removes the checkout."""
+        self._checkout.clear()

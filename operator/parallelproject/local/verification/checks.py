@@ -16,6 +16,7 @@ from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.state import Repair, VerificationState
 from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, change_words, fingerprints, verify
 from parallelproject.executors.base.task_file import verification_feedback
+from parallelproject.local.delivery import side_checkout
 from parallelproject.local.delivery.attempts import Deliveries, end_of_file
 from parallelproject.local.errors import RunError
 from parallelproject.local.state import workspaces
@@ -24,7 +25,7 @@ from parallelproject.local.state.store import RUNNING, STOPPED, AttemptRow
 from parallelproject.local.supervisor.handle import Order
 from parallelproject.local.supervisor.own_program import boot, command_line
 from parallelproject.local.verification.result import CheckResult, read
-from parallelproject.local.workspace.sandbox import Bubblewrap
+from parallelproject.local.workspace.sandbox import Bubblewrap, quiet_prefix
 from parallelproject.model import names
 from parallelproject.model.spec import Retry, Spec, Verification
 from parallelproject.model.work import WorkKey, WorkKind
@@ -227,28 +228,22 @@ class LocalVerification:
     def _order(self, graph: CompiledGraph, launch: CheckLaunch) -> Order:
         self._folder.mkdir(exist_ok=True)
         key = WorkKey.of_check(launch.check.name, launch.number)
-        name = f"~{launch.check.name}.{launch.number}"  # no id of a task starts so
-        workspace = workspaces.root_of(self._directory.path) / name / launch.check.name
-        instruction = {
-            "state": str(self._directory.path),
-            "delivery": self._deliveries.common | {"task": "verification"},
-            # Its commit may be one that no task starts from, so that its setup fails says nothing of theirs.
-            "workspace": self._deliveries.workspace_settings | {"reports_failure": False},
-            "sandbox": self._in_sandbox(str(workspace)),
+        name, state = f"~{launch.check.name}.{launch.number}", self._directory.path
+        workspace = side_checkout.folder_of(state, name, launch.check.name)
+        sandbox = quiet_prefix(self._sandbox, str(workspace), str(state), os.environ)
+        instruction = side_checkout.instruction(
+            state, name, workspace, "verification", self._deliveries.common, self._deliveries.workspace_settings,
+            launch.check.command, sandbox, self._grace,
+        ) | {
             "revision": launch.revision,
             "probe": launch.probe.name if launch.probe else "",
             "since": launch.since,
             "work": {"base": launch.work.base, "tip": launch.work.tip} if launch.work else None,
             "paths": launch.check.paths,
-            "argv": launch.check.command,
             "deadline": launch.check.active_deadline_seconds or self._deadline,
-            "grace": self._grace,
-            "path": os.environ.get("PATH", os.defpath),
-            "folder": str(workspace),
-            "private": str(self._directory.path / "git" / name),
             "result": str(self._result(key)),
             "log": self.log(key),
-        }
+        }  # fmt: skip
         self._result(key).unlink(missing_ok=True)
         file = self._file_of(key)
         file.write_text(json.dumps(instruction))
@@ -262,14 +257,6 @@ class LocalVerification:
             deadline=None,  # that of the command is the program's own
             grace=self._grace,
         )
-
-    def _in_sandbox(self, workspace: str) -> list[str]:
-        """The words before a command by which it runs in the sandbox, if there is one."""
-        if self._sandbox is None:
-            return []
-        outputs = os.path.dirname(workspace)  # noqa: PTH120 - a check puts nothing out
-        own = {names.ENV_WORKSPACE: workspace, names.ENV_OUTPUTS: outputs}
-        return self._sandbox.prefix(own, str(self._directory.path), None, os.environ)
 
     def _file_of(self, key: WorkKey) -> Path:
         return self._folder / f"{key.step}.{key.attempt}.json"

@@ -90,6 +90,20 @@ class Bubblewrap:
         return [*words, "--chdir", workspace, "--", self.env, "--default-signal=TERM"]
 
 
+def quiet_prefix(sandbox: Bubblewrap | None, workspace: str, state: str, given: Mapping[str, str]) -> list[str]:
+    """The words before a command of a check or a hook, which puts nothing out; empty without a sandbox.
+
+    Args:
+        sandbox: The sandbox, if there is one.
+        workspace: The folder of its workspace.
+        state: The state directory.
+        given: The environment of the run.
+    """
+    outputs = os.path.dirname(workspace)  # noqa: PTH120 - it is writable as it is
+    own = {names.ENV_WORKSPACE: workspace, names.ENV_OUTPUTS: outputs}
+    return sandbox.prefix(own, state, None, given) if sandbox else []
+
+
 def bubblewrap(hidden: Sequence[Path], linked: Sequence[Path], environment: Mapping[str, str]) -> Bubblewrap:
     """The sandbox of a run, once it was tried.
 
