@@ -148,7 +148,14 @@ class LocalVerification:
         self.condition = found.condition
         is_news = self.condition != self._said and plan.stopped is None
         self._said = self.condition
-        return VerificationRound(orders, stops, has_changed, notice(self.condition) if is_news else "")
+        return VerificationRound(orders, stops, has_changed, notice(self.condition) + self._logs() if is_news else "")
+
+    def _logs(self) -> str:
+        """Where the output of checks is that failed on the tip; empty if the condition reports no failure."""
+        last = {key.step: key for key, run in self._runs.items() if run.probe is None and run.outcome}
+        failed = [key for key in last.values() if self._runs[key].outcome is ProbeOutcome.FAILED]
+        is_failure = self.condition[0] == "False" and failed
+        return f" (log: {', '.join(map(self.log, failed))})" if is_failure else ""
 
     def heed(self, retries: Iterable[Retry]) -> bool:
         """Repairs again what people have asked for; whether that is something new.
