@@ -77,6 +77,9 @@ def test_a_gate_before_a_step_that_makes_work_judges_again_what_that_has_made() 
     found = stand(steps, "own+", "review+", "format+", "review-")
     assert (found.next, maker_of(steps, "review"), maker_of(steps, "test")) == (OWN, OWN, "format")
     assert stand(steps, "own+", "review+", "format+", "review-", "own+", "review+").next == "format"
+    rejected = ["own+", "review+", "format+", "review+", "test-"]
+    assert stand(steps, *rejected).next == "format", "what was rejected is not judged once more"
+    assert stand(steps, *rejected, "format+").next == "review"
 
 
 def test_a_gate_rejects_as_often_as_it_may_and_once_more_is_the_end() -> None:
@@ -199,6 +202,14 @@ def test_a_task_whose_gate_rejects_once_more_than_it_may_has_failed() -> None:
         update={"retries": [parse_spec({"retries": [{"id": "a", "forgiveRejections": 3}]}).retries[0]]}
     )
     assert starts(decide(again, a=rounds)) == [(0, OWN)]
+
+
+def test_files_are_kept_while_an_attempt_has_released_its_slot_and_has_no_end_yet() -> None:
+    spec = project(tasks=[{"id": "a", "files": ["x"]}, {"id": "b", "files": ["x"]}])
+    ending = Attempt(2, Phase.ACTIVE, running=False, started=20.0, step="review")
+    found = decide(spec, a=[seen(1, Phase.HELD), ending])
+    assert (found.states[0], starts(found)) == (TaskState.RUNNING, [])
+    assert found.reasons[1] == Reason.WAITING_FOR_FILES
 
 
 def test_a_budget_that_is_used_up_between_two_steps_ends_the_run_although_others_wait_for_files() -> None:
