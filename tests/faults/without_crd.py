@@ -6,10 +6,11 @@ the same name, runs as if nothing had been.
 
 import random
 import threading
+import uuid
 from dataclasses import dataclass
 
 from parallelproject.kube.client import ApiError
-from parallelproject.model.names import CRD_NAME, LABEL_PROJECT_UID
+from parallelproject.model.names import API_VERSION, CRD_NAME, KIND, LABEL_PROJECT_UID
 from rig.deadline import until
 from rig.errors import RigError
 from rig.operator import USER
@@ -42,6 +43,7 @@ class WithoutCrd:
         kills = [f"a kill {when} it" for when, is_so in (("before", kill_before), ("after", kill_after)) if is_so]
         outcome = Outcome(graph.name, ", ".join([f"no CRD after write {nth}", *kills]), self.seed, tasks=graph.jobs)
         with _alone, Run(lab, patch=patch) as run:
+            _wait_collected(run)
             first = run.namespace.create(graph.spec)
             run.start()
             last = first
@@ -76,6 +78,26 @@ class WithoutCrd:
     def took_place(self, outcome: Outcome) -> bool:
         """Whether the CRD was gone."""
         return True
+
+
+def _wait_collected(run: Run) -> None:
+    """Waits until the garbage collector knows projects: it takes what belongs to one that does not exist.
+
+    It looks for new kinds twice a minute. What belongs to a project of a kind that it never knew, it keeps until the
+    kind is back: so the Jobs of a run that deletes the CRD soon after another run has created it. Of one object it
+    asks ever more rarely, so each look makes another one.
+    """
+    client, maps = run.namespace.client, f"/api/v1/namespaces/{run.namespace.name}/configmaps"
+    of = {"apiVersion": API_VERSION, "kind": KIND, "name": "none", "uid": str(uuid.uuid4())}
+    made: list[str] = []
+
+    def is_one_gone() -> bool:
+        metadata = {"generateName": "known-", "ownerReferences": [of]}
+        made.append(client("POST", maps, {"metadata": metadata})["metadata"]["name"])
+        there = {item["metadata"]["name"] for item in client("GET", maps)["items"]}
+        return not there.issuperset(made)
+
+    run.namespace.until(is_one_gone, "the garbage collector to know projects", _SECONDS)
 
 
 def _is_served(run: Run) -> bool:
