@@ -1,4 +1,4 @@
-"""The pod of a containerSet, as processes: what a stand-in for Argo and the kubelet can play of it.
+"""The pod of a containerSet or of a publishing, as processes: what a stand-in for Argo and the kubelet can play of it.
 
 Containers are the real commands, with the real git part; mounted folders are folders of this machine. They run in the
 order of a pod: init containers, then all others together. The end is what Argo derives from it: the parameter that the
@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from rig.binaries import find_or_build_wrapper
 
@@ -22,6 +22,16 @@ Json = dict[str, Any]
 
 _TAG = re.compile(r"\{\{workflow\.parameters\.([^}]+)\}\}")
 _LOG = "/dev/termination-log"
+_ANNOTATION = re.compile(r"metadata\.annotations\['(.+)'\]")
+
+
+class Remote(NamedTuple):
+    """What is used in place of the addresses in instructions."""
+
+    repository: str
+    forge: Json = {}
+    """The address and the repository's name there, as an instruction has them."""
+    token: str = ""
 
 
 def with_parameters(template: Json, given: Mapping[str, str]) -> Json:
@@ -34,13 +44,14 @@ def with_parameters(template: Json, given: Mapping[str, str]) -> Json:
 class PlayedPod:
     """One pod."""
 
-    def __init__(self, folder: Path, template: Json, remote: str) -> None:
+    def __init__(self, folder: Path, template: Json, remote: Remote, annotations: Mapping[str, str]) -> None:
         """Prepares it.
 
         Args:
             folder: Where its volumes are.
             template: The template, with its parameters replaced.
-            remote: The repository that stands for the url of every instruction.
+            remote: The repository and the forge of every instruction.
+            annotations: Those of the pod.
         """
         self._folder, self._template, self._remote = folder, template, remote
         self.processes: dict[str, asyncio.subprocess.Process] = {}
@@ -52,6 +63,8 @@ class PlayedPod:
                     made = Path(self._mapped(mount["mountPath"]))
                     made.mkdir(parents=True, exist_ok=True)
                     made.chmod(0o777)
+                    for file, text in self._files(mount["name"], annotations).items():
+                        (made / file).write_text(text)
 
     async def run(self) -> tuple[str, str, list[Json]]:
         """Plays it; gives phase, message and outputs, as Argo has them in a status."""
@@ -82,10 +95,31 @@ class PlayedPod:
             if process.returncode is None:
                 process.send_signal(signal.SIGTERM)
 
+    def _files(self, volume: str, annotations: Mapping[str, str]) -> dict[str, str]:
+        """By name, the files of a volume: annotations of the pod, or the token of the forge."""
+        found = next((each for each in self._template.get("volumes") or () if each["name"] == volume), {})
+        if "secret" in found:
+            return {item["path"]: self._remote.token for item in found["secret"].get("items") or ()}
+        named = {
+            item["path"]: _ANNOTATION.fullmatch(item["fieldRef"]["fieldPath"])
+            for item in (found.get("downwardAPI") or {}).get("items") or ()
+        }
+        return {path: self._published(annotations[match[1]]) for path, match in named.items() if match}
+
+    def _published(self, text: str) -> str:
+        """An instruction of ``pproj-publish`` for this machine."""
+        instruction = json.loads(self._mapped(text))
+        instruction |= {"url": self._remote.repository, "local": True}
+        instruction["forge"] |= self._remote.forge
+        instruction.pop("credentials", None)
+        return json.dumps(instruction)
+
     def _inits(self) -> list[Json]:
         return list(self._template.get("initContainers") or ())
 
     def _mains(self) -> list[Json]:
+        if "container" in self._template:
+            return [{"name": "main", **self._template["container"]}]
         return list(self._template["containerSet"]["containers"])
 
     async def _run(self, container: Json) -> int:
@@ -96,10 +130,12 @@ class PlayedPod:
             command = [sys.executable, "-m", "parallelproject.git.container.main", *command[1:]]
             if "prepare" in command:
                 command += ["--wrapper", str(find_or_build_wrapper())]
+        if command[0] == "pproj-publish":
+            command = [sys.executable, "-m", "parallelproject.forge.publishing.main", *command[1:]]
         given = {each["name"]: self._mapped(each["value"]) for each in container.get("env") or ()}
         if "PPROJ_GIT" in given:
             instruction = json.loads(given["PPROJ_GIT"])
-            instruction |= {"url": self._remote, "local": True}
+            instruction |= {"url": self._remote.repository, "local": True}
             instruction.pop("credentials", None)
             given["PPROJ_GIT"] = json.dumps(instruction)
         where = self._mapped(container.get("workingDir", "/pproj/"))

@@ -11,8 +11,8 @@ How a Workflow behaves stands in its arguments: ``seconds`` that it takes, ``fai
 fail, with ``exit_code``), ``hold_attempts`` (so many run until the annotation ``RELEASE`` is set),
 ``puts`` (its outputs, as JSON), and a ``quirk``:
 ``pending`` (for good), ``slow`` (pending for a while), ``error``, ``ttl`` (it is deleted at its end), ``archive``
-(labels change after its end), ``large`` (nodes of a mebibyte). One with a containerSet runs the commands of
-its containers, see ``pods``.
+(labels change after its end), ``large`` (nodes of a mebibyte). One with a containerSet, or that publishes, runs
+the commands of its containers, see ``pods``.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from typing import Any, Self
 
 from parallelproject.kube.client import Api, ApiError
 from tests.argo.objects import API
-from tests.argo.pods import PlayedPod, with_parameters
+from tests.argo.pods import PlayedPod, Remote, with_parameters
 
 Json = dict[str, Any]
 
@@ -57,7 +57,7 @@ class ArgoStandIn:
         """By the uid of their Workflow."""
         self._pod_ends: dict[str, asyncio.Task[tuple[str, str, list[Json]]]] = {}
         self._stored: dict[str, Json] = {}
-        self._remotes: dict[str, tuple[Path, str]] = {}
+        self._remotes: dict[str, tuple[Path, Remote]] = {}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -78,9 +78,9 @@ class ArgoStandIn:
         """Workflows of a namespace, whose arguments say nothing of it, run until ``RELEASE`` is set."""
         self._held.add(namespace)
 
-    def land_in(self, namespace: str, folder: Path, remote: str) -> None:
+    def land_in(self, namespace: str, folder: Path, remote: str, forge: Json | None = None, token: str = "") -> None:
         """Work of a namespace lands in a repository of this machine; the volumes of pods are in the folder."""
-        self._remotes[namespace] = (folder, remote)
+        self._remotes[namespace] = (folder, Remote(remote, forge or {}, token))
 
     def leave(self, namespace: str) -> None:
         """From now on nobody looks at Workflows of a namespace."""
@@ -173,7 +173,8 @@ class ArgoStandIn:
         if uid not in self.pods:
             folder, remote = self._remotes[namespace]
             entry = next(each for each in spec["templates"] if each["name"] == spec["entrypoint"])
-            self.pods[uid] = PlayedPod(folder / uid, with_parameters(entry, spec["parameters"]), remote)
+            marks = (spec.get("podMetadata") or {}).get("annotations") or {}
+            self.pods[uid] = PlayedPod(folder / uid, with_parameters(entry, spec["parameters"]), remote, marks)
             self._pod_ends[uid] = asyncio.create_task(self.pods[uid].run())
             self._pod_ends[uid].add_done_callback(lambda _: self._look_again(workflow))
         if not self._pod_ends[uid].done():
@@ -231,7 +232,11 @@ def _is_pod(workflow: Json, spec: Json | None) -> bool:
     status = workflow.get("status") or {}
     if spec is None or labels.get(f"{LABEL}/completed") == "true" or not status.get("nodes"):
         return False
-    return any("containerSet" in each for each in spec["templates"])
+    return any("containerSet" in each or _publishes(each) for each in spec["templates"])
+
+
+def _publishes(template: Json) -> bool:
+    return list((template.get("container") or {}).get("command") or ())[:1] == ["pproj-publish"]
 
 
 def _next(workflow: Json, spec: Json | None) -> Json | float | str | None:

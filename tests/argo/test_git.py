@@ -168,14 +168,12 @@ def problems(spec: Json, declares: Json) -> list[str]:
     return [str(each) for each in [*executor.problems(read, "p"), *template_problems(read, templates)]]
 
 
-def test_our_template_needs_a_repository_and_no_forge() -> None:
+def test_our_template_needs_a_repository() -> None:
     ours = our_template()["spec"]
     assert problems(git_spec(task("a")), ours) == []
     (alone,) = problems(workflow_spec_of(task("a"), roles=[ROLE]), ours)
     assert alone.startswith("spec.git: WorkflowTemplate pproj-git declares")
     assert "set spec.git, or use another template" in alone
-    (forge,) = problems(git_spec(task("a"), git=GIT | {"forge": {"type": "GitHub"}}), ours)
-    assert forge.startswith("spec.git.forge: does not work with executor Workflow")
     (bad,) = problems(git_spec(task("a"), git=GIT | {"url": "http://git.example/x"}), ours)
     assert bad.startswith("spec.git.url: has the scheme")
     inline = [{"name": "coder", "workflowSpec": workflow_spec()}]

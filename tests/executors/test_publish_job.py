@@ -9,7 +9,8 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.job.publish_job import problems_of, publish_manifest
+from parallelproject.executors.base.publish_pod import problems_of
+from parallelproject.executors.job.publish_job import publish_manifest
 from parallelproject.forge.publishing.request import PublishRequest
 from parallelproject.git.container import instructions
 from parallelproject.model.project import parse_spec

@@ -7,7 +7,7 @@ import pytest
 
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.job.pod import Json
+from parallelproject.executors.base.pod import Json
 from parallelproject.executors.job.task_job import check_for_cluster, job_manifest
 from parallelproject.model.project import parse_spec
 from rig import ControlPlane

@@ -92,7 +92,7 @@ class Actions:
         publishes = project.executor if isinstance(project.executor, Publishes) else None
         if graph is None or spec is None or publishes is None:
             return
-        start = PublishStart(key, project.owner, project.metadata, spec, graph, plan, revision)
+        start = PublishStart(key, project.owner, project.metadata, spec, graph, plan, revision, project.templates)
         self._create(project, key, publishes.publishing(start), revision)
 
     def hook(self, project: Project, launch: HookLaunch, claim: str) -> None:

@@ -164,11 +164,11 @@ def _result(
     merged: int | None = None
     if not ended.succeeded:
         reason = str(report.get("reason") or "PublishingFailed")[:64]
-        message = str(report.get("message") or f"the publishing Job failed with exit code {ended.exit_code}")
+        message = str(report.get("message") or _failure(ended))
         is_final = ended.is_forbidden or tries >= TRIES
     elif not is_read and ended.message:
-        message = "the report of the publishing Job cannot be read"
-        reason, is_final = "PublishingFailed", tries >= TRIES
+        message = str(report.get("message") or "the report of the attempt at publishing cannot be read")
+        reason, is_final = str(report.get("reason") or "PublishingFailed")[:64], tries >= TRIES
     elif not is_read:  # its pod was deleted, and its report with it
         reason, message, is_final = "Published", "", True
     else:
@@ -194,6 +194,12 @@ def _result(
     if merged is not None:
         record["mergedLevels"] = merged
     return Publishing(None, _condition(record), record, None, is_final)
+
+
+def _failure(ended: PublishAttempt) -> str:
+    """The message of an attempt that has failed without one."""
+    code = "" if ended.exit_code is None else f" with exit code {ended.exit_code}"
+    return f"the attempt at publishing failed{code}"
 
 
 def _pulls(branches: object) -> list[Json]:

@@ -187,6 +187,8 @@ class PublishStart:
     """The states of the tasks."""
     revision: str
     """What is published."""
+    templates: Mapping["TemplateRef", Any] = field(default_factory=dict)
+    """What was read of the templates that the spec names."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,14 +155,14 @@ class ObservedAttempts:
             return found
         for attempt in self.of(PUBLISHING):
             key = WorkKey.of_publishing(attempt.number)
-            parts, claim = list(self._parts.get(key, {}).values()), self.claim(key)
+            report = self._publishes.report(self._views.get(key), list(self._parts.get(key, {}).values()))
             if attempt.phase is Phase.REFUSED:
                 continue
             has_ended = attempt.phase not in (Phase.LAUNCHING, Phase.ACTIVE)
             found.append(
                 PublishAttempt(
-                    attempt.number, claim, has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
-                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, self._publishes.report(parts),
+                    attempt.number, self.claim(key), has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
+                    attempt.exit_code, attempt.exit_code == PolicyError.exit_code, report,
                 )
             )  # fmt: skip
         return found

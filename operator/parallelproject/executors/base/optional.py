@@ -84,8 +84,13 @@ class Publishes(Protocol):
     def publishing(self, start: PublishStart) -> Json:
         """The object of an attempt at publishing."""
 
-    def report(self, parts: Sequence[Any]) -> str:
-        """The report of an attempt at publishing at its end: JSON, or empty."""
+    def report(self, found: Any, parts: Sequence[Any]) -> str:
+        """The report of an attempt at publishing at its end: JSON, or empty.
+
+        Args:
+            found: Its object, if it is or was observed.
+            parts: The parts with its labels.
+        """
 
 
 @runtime_checkable

@@ -6,7 +6,7 @@ the output after: so an agent needs ``spec.git``.
 
 from parallelproject.agents.invocation import command_of, cost_problem
 from parallelproject.agents.prompt import PromptError, check_syntax
-from parallelproject.executors.job.pod import FEEDBACK_FILE, TASK_FILE, TASK_FOLDER, TOOLS, Json
+from parallelproject.executors.base.pod import FEEDBACK_FILE, TASK_FILE, TASK_FOLDER, TOOLS, Json
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, NoChange, Spec
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from parallelproject.executors.base.delivery_instruction import BODY_MAX
-from parallelproject.executors.job.pod import Json
+from parallelproject.executors.base.pod import Json
 from parallelproject.model.output_values import OUTPUT_MAX
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Role, Spec, Task

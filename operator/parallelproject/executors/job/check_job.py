@@ -5,9 +5,7 @@ from parallelproject.executors.base.delivery_instruction import WORKSPACE, check
 from parallelproject.executors.base.executor import CheckStart
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import inherited
-from parallelproject.executors.job import single_run
-from parallelproject.executors.job.delivery_pod import add_delivery
-from parallelproject.executors.job.pod import (
+from parallelproject.executors.base.pod import (
     OUTPUTS,
     TASK_VOLUME,
     WORK_VOLUME,
@@ -21,6 +19,8 @@ from parallelproject.executors.job.pod import (
     literal,
     theirs,
 )
+from parallelproject.executors.job import single_run
+from parallelproject.executors.job.delivery_pod import add_delivery
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.role_template import pod_template
 from parallelproject.model import names

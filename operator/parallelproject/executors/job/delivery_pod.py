@@ -4,11 +4,11 @@ Pure. The task's container sees the checkout, and what runs its command; the pri
 are mounted in the two others only.
 """
 
-from collections.abc import Iterator, Mapping, Set
-from typing import Any
+from collections.abc import Iterator, Set
 
-from parallelproject.executors.base.delivery_instruction import CREDENTIALS, PRIVATE, WORKSPACE, git_problems
-from parallelproject.executors.job.pod import (
+from parallelproject.executors.base.delivery_instruction import PRIVATE, WORKSPACE, git_problems
+from parallelproject.executors.base.own_container import CREDENTIALS_VOLUME, credentials_of, locked_down
+from parallelproject.executors.base.pod import (
     OUTPUTS,
     TASK_FOLDER,
     TASK_VOLUME,
@@ -28,8 +28,6 @@ PREPARE, GIT = "prepare", "git"
 """Names of the containers."""
 DELIVERY_FILE = "delivery.json"
 _STATE = "/pproj/state"
-_CREDENTIALS_VOLUME = "pproj-credentials"
-_REQUESTS = {"cpu": "20m", "memory": "64Mi"}
 
 
 def problems_of(spec: Spec, project: str) -> list[Problem]:
@@ -94,14 +92,6 @@ def trust_checkout(container: Json) -> None:
         container["env"] = joined(added, container["env"])
 
 
-def credentials_of(git: Git) -> tuple[Json, Json] | None:
-    """The mount and the volume of git's credentials, for our containers only; None if the spec names none."""
-    if git.credentials_secret_ref is None:
-        return None
-    mount = {"name": _CREDENTIALS_VOLUME, "mountPath": CREDENTIALS, "readOnly": True}
-    return mount, {"name": _CREDENTIALS_VOLUME, "secret": {"secretName": git.credentials_secret_ref.name}}
-
-
 def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
     """What in a template is not compatible with landing: the place, the finding, and the hint."""
     pod = template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
@@ -115,7 +105,7 @@ def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
         for mount in entries(container.get("volumeMounts")):
             volume, part = mount.get("name"), mount.get("subPath")
             ours = volume == WORK_VOLUME and f"/pproj/{part}" not in (WORKSPACE, OUTPUTS)
-            if ours or volume == _CREDENTIALS_VOLUME:
+            if ours or volume == CREDENTIALS_VOLUME:
                 hint = f"mount {WORK_VOLUME} with subPath workspace or outputs"
                 yield "", f"mounts {volume} in {name}; a task must not see its content", hint
 
@@ -145,22 +135,3 @@ def _hands_out(template: PodTemplate, secrets: Set[str]) -> Iterator[tuple[str, 
         if name in secrets:
             hint = "if the task needs a Secret, give it its own, with fewer rights"
             yield where, f"gives the task the Secret {name}, which is only for landing its work", hint
-
-
-def locked_down(pod: Mapping[str, Any]) -> Json:
-    """Security context and resources of our containers: the minimum that they need.
-
-    They run as the user of the pod's first container if it names one, so that both can access each other's files.
-    """
-    agent = mapping((entries(pod.get("containers")) or [{}])[0].get("securityContext"))
-    whole = mapping(pod.get("securityContext"))
-    user = {key: value for key in ("runAsUser", "runAsGroup") if (value := agent.get(key, whole.get(key))) is not None}
-    security = {
-        "allowPrivilegeEscalation": False,
-        "capabilities": {"drop": ["ALL"]},
-        "readOnlyRootFilesystem": True,
-        "runAsNonRoot": user.get("runAsUser") != 0,
-        "seccompProfile": {"type": "RuntimeDefault"},
-        **user,
-    }
-    return {"securityContext": security, "resources": {"requests": _REQUESTS}}

@@ -124,7 +124,7 @@ class JobExecutor:
         """The state of an attempt, by its Job and its pods."""
         return attempt_of(number, found, parts, is_gone)
 
-    def report(self, parts: Sequence[PodView]) -> str:
+    def report(self, found: JobView | None, parts: Sequence[PodView]) -> str:
         """The report of a pod that has published."""
         return next((pod.message for pod in parts if not pod.is_live), "")
 

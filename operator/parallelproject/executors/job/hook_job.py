@@ -9,9 +9,9 @@ from parallelproject.executors.base.delivery_instruction import IMAGE, PRIVATE, 
 from parallelproject.executors.base.hook_environment import hook_environment, hook_role
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
+from parallelproject.executors.base.own_container import credentials_of, locked_down
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.job import delivery_pod, single_run
-from parallelproject.executors.job.pod import (
+from parallelproject.executors.base.pod import (
     OUTPUTS,
     TASK_FOLDER,
     TASK_VOLUME,
@@ -25,6 +25,7 @@ from parallelproject.executors.job.pod import (
     literal,
     theirs,
 )
+from parallelproject.executors.job import delivery_pod, single_run
 from parallelproject.executors.job.role_template import pod_template
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
@@ -105,14 +106,14 @@ def _add_checkout(pod: Json, git: Git, image: str) -> None:
     item = {"path": delivery_pod.DELIVERY_FILE, "fieldRef": {"fieldPath": field}}
     pod["volumes"] = joined([{"name": TASK_VOLUME, "downwardAPI": {"items": [item]}}], pod["volumes"])
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE), folder(WORKSPACE)]
-    if given := delivery_pod.credentials_of(git):
+    if given := credentials_of(git):
         mounts.append(given[0])
         pod["volumes"] = joined([given[1]], pod["volumes"])
     instruction_file = f"{TASK_FOLDER}/{delivery_pod.DELIVERY_FILE}"
     prepare = {
         "name": delivery_pod.PREPARE,
         "image": image,
-        **delivery_pod.locked_down(pod),
+        **locked_down(pod),
         "command": ["pproj-git", "checkout", instruction_file, "--result", "/dev/termination-log"],
         "volumeMounts": mounts,
     }

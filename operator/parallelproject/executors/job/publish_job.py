@@ -1,55 +1,16 @@
 """The Job of an attempt at publishing. Pure: builds the manifest, sends nothing."""
 
-import json
-from itertools import accumulate, takewhile
-
-from parallelproject.core.followups import revision as published
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
-from parallelproject.executors.base.delivery_instruction import CREDENTIALS, PRIVATE
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.owner import Owner
+from parallelproject.executors.base.pod import Json, entries
+from parallelproject.executors.base.publish_pod import DEADLINE_SECONDS, KEPT_SECONDS, PUBLISH, publish_pod
 from parallelproject.executors.job import single_run
-from parallelproject.executors.job.delivery_pod import credentials_of, locked_down
-from parallelproject.executors.job.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, entries, folder
 from parallelproject.model import names
-from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Git, PullRequest, Spec
+from parallelproject.model.spec import Git, Spec
 from parallelproject.model.work import WorkKey
-
-WAIT_SECONDS = 1800
-"""Maximum time that one attempt waits for checks and approvals."""
-PUBLISH = "publish"
-"""Name of the container."""
-_FILE = "publish.json"
-_TOKEN = "/pproj/token"
-_MARGIN = 1800
-_KEPT_SECONDS = 6 * 3600
-"""How long a Job is kept, with its log, after its end; its result is in the status."""
-_BYTES_MAX = 200_000
-"""Maximum size of an instruction; annotations have 256 KiB."""
-_ROW_BYTES, _NAME_BYTES = 120, 3
-"""Size of a task's row without ids, and of the separator of each dependency's id."""
-_TITLES = (200, 60, 0)
-"""Maximum characters of a title, tried in turn until all rows fit."""
-
-
-def problems_of(spec: Spec) -> list[Problem]:
-    """Too many tasks for an instruction that needs every one: each is published, or decides where a level ends."""
-    git = spec.git
-    if git is None or git.forge is None or not (git.is_by_task or git.is_by_level):
-        return []
-    wanted = git.pull_request or PullRequest()
-    size = len(_json({"title": wanted.title, "body": wanted.body, "labels": wanted.labels}).encode(errors="replace"))
-    for task in spec.tasks:
-        needs = task.dependencies if git.is_by_task else ()
-        size += len(task.id) + _ROW_BYTES + sum(len(need) + _NAME_BYTES for need in needs)
-    if size <= _BYTES_MAX:
-        return []
-    found = f"the instruction to publish them needs about {size:,} bytes; the maximum is {_BYTES_MAX:,}"
-    hint = "use shorter ids, split it into several projects, or use one pull request for all of it"
-    return [Problem("spec.tasks", found, hint)]
 
 
 def publish_manifest(
@@ -70,34 +31,14 @@ def publish_manifest(
         spec: Its spec.
         git: Its ``git``, which has a forge.
         graph: The compiled spec.
-        plan: Where the tasks stand.
+        plan: The states of the tasks.
         revision: What is published.
         number: Of the attempt, of all of this project.
         image: The image that has ``pproj-publish``.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     key = WorkKey.of_publishing(number)
-    mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE)]
-    item = {"path": _FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_PUBLISH}']"}}
-    volumes: list[Json] = [
-        {"name": TASK_VOLUME, "downwardAPI": {"items": [item]}},
-        {"name": WORK_VOLUME, "emptyDir": {}},
-    ]
-    if given := credentials_of(git):
-        mounts.append(given[0])
-        volumes.append(given[1])
-    token = git.forge.token_secret_ref if git.forge else None
-    if token:
-        mounts.append({"name": "pproj-token", "mountPath": _TOKEN, "readOnly": True})
-        items = [{"key": token.key, "path": "token"}]
-        volumes.append({"name": "pproj-token", "secret": {"secretName": token.name, "items": items}})
-    container = {
-        "name": PUBLISH,
-        "image": image,
-        "command": ["pproj-publish", f"{TASK_FOLDER}/{_FILE}", "--result", "/dev/termination-log"],
-        "volumeMounts": mounts,
-        **locked_down({}),
-    }
+    pod = publish_pod(owner, spec, git, graph, plan, image)
     template: Json = {
         "metadata": {
             "labels": {**inherited.labels, **labels(owner, key)},
@@ -105,19 +46,19 @@ def publish_manifest(
                 **inherited.annotations,
                 names.KUBECTL_CONTAINER: PUBLISH,
                 names.ANNOTATION_CONTAINER: PUBLISH,
-                names.ANNOTATION_PUBLISH: instruction(owner, spec, git, graph, plan),
+                names.ANNOTATION_PUBLISH: pod.instruction,
             },
         },
         "spec": {
             "restartPolicy": "Never",
             "automountServiceAccountToken": False,
             **_pull_secrets(spec),
-            "containers": [container],
-            "volumes": volumes,
+            "containers": [pod.container],
+            "volumes": pod.volumes,
         },
     }
-    made = single_run.manifest(owner, key, revision, template, WAIT_SECONDS + _MARGIN, inherited=inherited)
-    made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
+    made = single_run.manifest(owner, key, revision, template, DEADLINE_SECONDS, inherited=inherited)
+    made["spec"]["ttlSecondsAfterFinished"] = KEPT_SECONDS
     return made
 
 
@@ -129,41 +70,3 @@ def _pull_secrets(spec: Spec) -> Json:
             pod = role.pod_template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
             found |= {str(entry.get("name")): dict(entry) for entry in entries(pod.get("imagePullSecrets"))}
     return {"imagePullSecrets": list(found.values())} if found else {}
-
-
-def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan) -> str:
-    """The instruction of ``pproj-publish``."""
-    where: Json = {
-        "url": git.url,
-        "base": git.base_ref.removeprefix("refs/heads/"),
-        "run": owner.uid,
-        "private": PRIVATE,
-        "waitSeconds": WAIT_SECONDS,
-    }
-    if git.credentials_secret_ref:
-        where["credentials"] = CREDENTIALS
-    if git.forge:
-        where["forge"] = {"type": git.forge.type.value}
-        if git.forge.url:
-            where["forge"]["url"] = git.forge.url
-        if git.forge.token_secret_ref:
-            where["forge"]["token"] = f"{_TOKEN}/token"
-    for length in _TITLES:
-        fields = where | published.instruction(graph, spec, plan, owner.name, length)
-        text = _json(fields)
-        if len(text.encode(errors="replace")) <= _BYTES_MAX:
-            return text
-    # Failed tasks first, and as many rows as fit.
-    rows = sorted(
-        ({key: row[key] for key in row if key != "role"} for row in fields.pop("tasks")),
-        key=lambda row: "failed" not in row,
-    )
-    room = _BYTES_MAX - len(_json(fields).encode(errors="replace"))
-    kept = takewhile(
-        lambda used: used <= room, accumulate(len(_json(row).encode(errors="replace")) + 1 for row in rows)
-    )
-    return _json(fields | {"tasks": rows[: sum(1 for _ in kept)]})
-
-
-def _json(value: Json) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))

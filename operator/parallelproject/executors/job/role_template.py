@@ -1,6 +1,6 @@
 """The pod template of a role. Pure."""
 
-from parallelproject.executors.job.pod import Json
+from parallelproject.executors.base.pod import Json
 from parallelproject.model.spec import Spec
 
 

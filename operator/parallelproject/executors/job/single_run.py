@@ -11,7 +11,7 @@ from types import MappingProxyType
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.object_metadata import object_metadata
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.job.pod import Json
+from parallelproject.executors.base.pod import Json
 from parallelproject.model import names
 from parallelproject.model.work import WorkKey
 

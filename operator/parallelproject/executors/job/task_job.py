@@ -12,6 +12,7 @@ from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
+from parallelproject.executors.base import publish_pod
 from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
@@ -25,10 +26,7 @@ from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.base.task_file import described_by, environment, task_document
-from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, publish_job, single_run
-from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
-from parallelproject.executors.job.pod import (
+from parallelproject.executors.base.pod import (
     FEEDBACK_FILE,
     OUTPUTS,
     TASK_FILE,
@@ -43,6 +41,9 @@ from parallelproject.executors.job.pod import (
     joined,
     theirs,
 )
+from parallelproject.executors.base.task_file import described_by, environment, task_document
+from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, single_run
+from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.role_template import pod_template
 from parallelproject.model import names
@@ -81,7 +82,7 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     return (
         problems
         or delivery_pod.problems_of(spec, project)
-        or publish_job.problems_of(spec)
+        or publish_pod.problems_of(spec)
         or [*too_much(spec)]
         or [*too_large(spec)]
     )  # which reads templates that were checked above

@@ -8,6 +8,7 @@ escape too, since the kubelet replaces it in variables of a container.
 import json
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
@@ -60,6 +61,8 @@ class Declared(NamedTuple):
     """Those that have no value and no default of their own."""
     artifacts: tuple[str, ...]
     """Artifacts without a location."""
+    pod: Mapping[str, Any] = MappingProxyType({})
+    """What it says of all its pods: their account, and their secrets to pull images."""
 
 
 def declared(spec: Mapping[str, Any]) -> Declared:
@@ -77,7 +80,8 @@ def declared(spec: Mapping[str, Any]) -> Declared:
     missing = [
         str(each.get("name") or "") for each in _entries(arguments.get("artifacts")) if set(each) <= _NO_LOCATION
     ]
-    return Declared(parameters, frozenset(unset), tuple(missing))
+    pod = {name: spec[name] for name in ("serviceAccountName", "imagePullSecrets") if name in spec}
+    return Declared(parameters, frozenset(unset), tuple(missing), pod)
 
 
 _NO_LOCATION = frozenset({"name", "path", "mode", "optional", "description", "archive", "deleted"})
@@ -137,7 +141,12 @@ def values(
         texts |= {GIT_IMAGE: git_image, GIT_SECRET: ref.name if ref else _NO_SECRET}
     plain = {name: _TAG.sub("{ ", text) for name, text in texts.items()}
     exact = {TASK_FILE: document, **({DELIVERY: delivery} if delivery else {})}
-    return plain | {name: text.replace("{{", "{\\u007b").replace("$", "\\u0024") for name, text in exact.items()}
+    return plain | {name: without_tags(text).replace("$", "\\u0024") for name, text in exact.items()}
+
+
+def without_tags(text: str) -> str:
+    """JSON without ``{{``, which Argo would replace; it reads the same."""
+    return text.replace("{{", "{\\u007b")
 
 
 def filled(found: Declared, given: Mapping[str, str]) -> list[dict[str, str]]:

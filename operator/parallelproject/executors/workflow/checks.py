@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 
 from parallelproject.core.planner.outputs import PROJECT_BYTES
+from parallelproject.executors.base import publish_pod
 from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
@@ -34,7 +35,7 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
         *_hooks(spec),
         *_queues(spec),
         *git_problems(spec, project),
-        *_publishing(spec),
+        *publish_pod.problems_of(spec),
         *_inline_arguments(spec),
     ]
     return found or [*too_large(spec, min(PROJECT_BYTES, OUTPUT_MAX * len(spec.tasks)))]
@@ -115,12 +116,6 @@ def _queues(spec: Spec) -> Iterator[Problem]:
     for place, name in given:
         if name is not None:
             yield Problem(f"{place}.queueName", "does not work with executor Workflow: it queues Jobs", hint)
-
-
-def _publishing(spec: Spec) -> Iterator[Problem]:
-    if spec.git is not None and spec.git.forge is not None:
-        found = "does not work with executor Workflow: pull requests are opened by a Job"
-        yield Problem("spec.git.forge", found, "use executor Job, or open the pull request yourself", "GitNotSupported")
 
 
 def _inline_arguments(spec: Spec) -> Iterator[Problem]:

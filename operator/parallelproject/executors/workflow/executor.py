@@ -5,7 +5,7 @@ from typing import Any
 
 from parallelproject.core.planner.attempt import Attempt
 from parallelproject.executors.base.delivery_instruction import IMAGE
-from parallelproject.executors.base.executor import Change, Json, TaskStart, TemplateRef
+from parallelproject.executors.base.executor import Change, Json, PublishStart, TaskStart, TemplateRef
 from parallelproject.executors.base.identity import is_intact, restore_patch
 from parallelproject.executors.base.optional import Hold, Refused
 from parallelproject.executors.base.owner import Owner
@@ -20,6 +20,7 @@ from parallelproject.executors.workflow.manifest import (
     workflow_manifest,
 )
 from parallelproject.executors.workflow.observation import WorkflowView, attempt_of, view_workflow
+from parallelproject.executors.workflow.publish_workflow import publish_workflow
 from parallelproject.kube.client import MERGE_PATCH, Api, ApiError
 from parallelproject.model.names import ANNOTATION_RECORDED, FINALIZER_RECORDED
 from parallelproject.model.problem import Problem
@@ -65,6 +66,16 @@ class WorkflowExecutor:
     def task(self, start: TaskStart) -> Json:
         """The Workflow of an attempt at a task."""
         return workflow_manifest(start, self._git_image)
+
+    def publishing(self, start: PublishStart) -> Json:
+        """The Workflow of an attempt at publishing."""
+        if start.spec.git is None:
+            raise ValueError("nothing is published without spec.git")
+        return publish_workflow(start, start.spec.git, self._git_image)
+
+    def report(self, found: WorkflowView | None, parts: Sequence[Any]) -> str:
+        """The report of a Workflow that has published."""
+        return "" if found is None else observation.report_of(found)
 
     def stop(self, known: WorkflowView | None, why: str) -> Change:
         """The patch that ends a Workflow and keeps it, with its result."""

@@ -5,6 +5,7 @@ metadata is watched: Argo writes the phase into a label in the same update as in
 once for each attempt, when that label says that it has ended, and after others have changed its spec (to suspend it).
 """
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -37,11 +38,13 @@ _OUR_CONTAINER = re.compile(r"(?:prepare|main): \w* ?\(exit code (\d{1,9})\)(?::
 """The message of a pod in which a container that lands work failed, with its result."""
 _HAS_LANDED = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
 _NO_RESULT = f"its Workflow succeeded without the output {RESULT}, so it is not known whether its work landed"
+_NO_REPORT = f"its Workflow ended without the output {RESULT}"
 _DEADLINE = re.compile(r"deadline", re.IGNORECASE)
 """``Step exceeded its deadline``, ``Pod was active on the node longer than the specified deadline`` and the like."""
 _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Reason.DEADLINE_EXCEEDED}
 """Reasons for which the operator ends an attempt that count as failures."""
 _MESSAGE_MAX = 1024
+_REPORT_MAX = 4096
 _CREATION_SECONDS = 1.0
 """Maximum difference between the times that the API server notes for one creation: both are whole seconds."""
 
@@ -63,6 +66,8 @@ class WorkflowEnd(NamedTuple):
     """What happened to its work."""
     outputs: Outputs = ()
     """Its global outputs."""
+    report: str = ""
+    """What our container has written, in a Workflow that publishes."""
 
 
 class WorkflowView(NamedTuple):
@@ -189,7 +194,11 @@ def _result(spec: Mapping[str, Any], status: Mapping[str, Any], *, delivers: boo
     is_overdue = isinstance(deadline, int) and started is not None and ended is not None and ended - started >= deadline
     message = str(status.get("message") or "")
     end = WorkflowEnd(phase, message[:_MESSAGE_MAX], started, ended, is_overdue, outputs=_outputs(status))
-    return _with_delivery(end, message, status) if delivers else end
+    if delivers:
+        return _with_delivery(end, message, status)
+    failed = _OUR_CONTAINER.match(message)
+    said = dict(_parameters(status, "outputs")).get(RESULT) or (failed[2] if failed else "") or ""
+    return end._replace(report=said[:_REPORT_MAX])
 
 
 def _has_instruction(spec: Mapping[str, Any]) -> bool:
@@ -286,6 +295,19 @@ def _ended(number: int, found: WorkflowView, result: WorkflowEnd) -> Attempt:
     elif code is not None and int(code[1]):
         why, exit_code = Reason.EXIT_CODE, int(code[1])
     return Attempt(number, Phase.FAILED, False, False, started, ended, why, exit_code, found.name)
+
+
+def report_of(found: WorkflowView) -> str:
+    """The report of a Workflow that has published: JSON; empty if how it ended can no longer be read.
+
+    One without a report has not published as far as is known. Argo has no outputs of a pod that failed, and none of
+    one whose account may not report them.
+    """
+    result = found.result
+    if result is None or result.report.startswith("{"):
+        return "" if result is None else result.report
+    reason = Reason.WORKFLOW_ERROR if result.phase == ERROR else Reason.WORKFLOW_FAILED
+    return json.dumps({"reason": reason, "message": result.message or _NO_REPORT})
 
 
 def said_at_end(found: WorkflowView) -> str:
