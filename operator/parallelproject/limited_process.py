@@ -8,9 +8,13 @@ import os
 import signal
 import subprocess
 import tempfile
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+_POLL_SECONDS = 0.05
 
 
 def run_limited(
@@ -21,6 +25,8 @@ def run_limited(
     folder: Path | str | None = None,
     environment: Mapping[str, str] | None = None,
     own_group: bool = True,
+    ending: threading.Event | None = None,
+    takes_output: bool = True,
 ) -> subprocess.CompletedProcess[bytes]:
     """Runs a program to its end. What it leaves in the background continues.
 
@@ -32,6 +38,8 @@ def run_limited(
         environment: All its variables; None: ours.
         own_group: Whether it has no terminal, and all that it has started is killed with it when the time is over. A
             program that may ask for a password needs the terminal.
+        ending: When it is set, the time is over.
+        takes_output: Whether its output is returned; else it goes nowhere, and only that of errors is.
 
     Raises:
         OSError: it cannot be started.
@@ -42,16 +50,37 @@ def run_limited(
         given.write(stdin)
         given.seek(0)
         process = subprocess.Popen(
-            list(words), stdin=given, stdout=out, stderr=err, cwd=folder, env=environment, start_new_session=own_group
+            list(words),
+            stdin=given,
+            stdout=out if takes_output else subprocess.DEVNULL,
+            stderr=err,
+            cwd=folder,
+            env=environment,
+            start_new_session=own_group,
         )
         try:
-            code = process.wait(seconds)
+            code = process.wait(seconds) if ending is None else _wait(process, seconds, ending)
         finally:  # also by Ctrl-C
             if process.returncode is None:
                 _kill(process, own_group=own_group)
-        out.seek(0)
-        err.seek(0)
-        return subprocess.CompletedProcess(list(words), code, out.read(), err.read())
+        return subprocess.CompletedProcess(list(words), code, _content(out.fileno()), _content(err.fileno()))
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float, ending: threading.Event) -> int:
+    """Its exit code, when it has ended."""
+    deadline = time.monotonic() + seconds
+    while (code := process.poll()) is None:
+        if time.monotonic() > deadline or ending.wait(_POLL_SECONDS):
+            raise subprocess.TimeoutExpired(process.args, seconds)
+    return code
+
+
+def _content(file: int) -> bytes:
+    """A file from its start, whatever is still written to it: the place in it is shared with those who write."""
+    found, size = bytearray(), os.fstat(file).st_size
+    while len(found) < size and (piece := os.pread(file, size - len(found), len(found))):
+        found += piece
+    return bytes(found)
 
 
 def _kill(process: subprocess.Popen[bytes], *, own_group: bool) -> None:

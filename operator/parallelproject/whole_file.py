@@ -16,7 +16,7 @@ def write_whole(path: Path, text: str, *, is_synced: bool = False) -> None:
         OSError: it cannot be written.
     """
     new = path.with_name(f".{path.name}.new")
-    with new.open("w", errors="replace") as file:
+    with new.open("w", encoding="utf-8", errors="replace") as file:
         file.write(text)
         if is_synced:
             file.flush()

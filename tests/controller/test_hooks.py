@@ -99,7 +99,7 @@ def test_a_failure_is_reported_and_the_project_continues(ns: Namespace) -> None:
     ns.until(lambda: any(reason == "HookFailed" for reason, _ in ns.events()), "an Event")
 
 
-def test_a_failure_stops_the_project_where_that_is_asked_for_and_another_spec_runs_it_again(ns: Namespace) -> None:
+def test_a_failure_stops_the_project_where_that_is_asked_for_and_a_retry_runs_it_again(ns: Namespace) -> None:
     made = {"beforeGroup": hook(onFailure="Stop")}
     tasks = (task("long", hold=True), task("a", group="X"))
     ns.create(spec(*tasks, roles=tools(fail_attempts=1), defaults={"role": "coder"}, hooks=made))
@@ -108,7 +108,9 @@ def test_a_failure_stops_the_project_where_that_is_asked_for_and_another_spec_ru
     assert rows(done)["a"]["reason"] == "HookFailed"
     assert rows(done)["long"].get("failures", 0) == 0
     assert "a hook failed before it started, which stops the project" in ns.why("a")
-    ns.patch({"parallelism": 3})
+    assert ns.why("a").splitlines()[-1].startswith("next: pproj retry ")
+    said = ns.pproj("retry", "p").stdout
+    assert "the hook that failed runs again" in said
     ns.release("long")
     done = ns.wait_end()
     assert condition(done, "Succeeded")["status"] == "True"

@@ -9,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.plan import Ledger, plan
 from parallelproject.core.report.changes import Event, What, changes
 from parallelproject.core.report.counts import count
 from parallelproject.core.report.event_words import message
@@ -16,7 +18,7 @@ from parallelproject.core.report.readings import LedgerReading, PlanReading, Sta
 from parallelproject.core.report.status import render_status
 from parallelproject.model.spec import Spec
 from tests.core.examples import examples
-from tests.core.projects import specs
+from tests.core.projects import compiled, specs
 from tests.core.simulation import Chaos, History, simulate
 
 ATTEMPTS = (What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.LANDED)
@@ -162,3 +164,16 @@ def test_a_status_that_claims_a_million_attempts_takes_no_longer_than_others() -
     events = changes(StatusReading({}), StatusReading({"tasks": [row]}))
     assert max(event.number for event in events) == 1_000_000
     assert len(events) < 500
+
+
+def test_a_plan_and_a_document_say_the_same_of_an_end_that_the_verification_made() -> None:
+    graph, spec = compiled(tasks=[{"id": "a"}])
+    done = plan(graph, spec, Ledger(), {"a": [Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0)]}, 3.0)
+    assert done.completed
+    broken = ("False", "BaseFailed", "check tests fails on the base")
+    before, after = PlanReading(graph, plan(graph, spec, Ledger(), {}, 0.0)), PlanReading(graph, done, verified=broken)
+    (event,) = (each for each in changes(before, after) if each.what is What.COMPLETED)
+    document = render_status(graph, spec, done, {}, 1, 3.0, name="p", verified=broken)
+    (other,) = (each for each in changes(StatusReading({}), StatusReading(document)) if each.what is What.COMPLETED)
+    assert (event.reason, event.message, event.warning) == (other.reason, other.message, True)
+    assert event.reason == "BaseFailed"

@@ -307,3 +307,8 @@ def test_a_lowered_limit_is_read_from_the_status_after_a_restart() -> None:
     again = plan(graph, spec, before, observed, 13.0)
     assert again.ledger.windows == before.windows, "what has lowered it does not lower it again"
     assert not again.launches
+    late = met(until=None, ended=12.5)._replace(started=10.25)  # in the second in which it was lowered, and before that
+    for prior in (made.ledger, before):
+        found = plan(graph, spec, prior, observed | {"t1": [late]}, 13.0).ledger.windows["p"]
+        assert (found.base, found.ceiling) == (4, 8), "it shows more exactly how many were too many"
+        assert found.lowered == prior.windows["p"].lowered, "it had started before, so it does not lower it again"

@@ -246,6 +246,14 @@ def test_why_says_which_step_is_next_and_who_rejected_it(attempts: list[Attempt]
     assert words in " ".join([found.answer, *found.more])
 
 
+def test_a_rejection_that_is_forgiven_is_no_round_of_its_gate() -> None:
+    spec = project(tasks=[{"id": "a"}], parallelism=1, retries=[{"id": "a", "forgiveRejections": 1}])
+    found = why(compile_graph(spec), spec, status_of(decide(spec, a=TWICE[:2]), spec), "a", 1000.0)
+    said = " ".join([found.answer, *found.more])
+    assert "review rejected it; the task runs again" in said
+    assert "round 0" not in said
+
+
 def test_a_row_of_a_status_has_all_that_follows_from_the_steps() -> None:
     record = settle(
         NEW, [seen(1, Phase.FAILED, why="ExitCode", code=3), *(a._replace(number=a.number + 1) for a in TWICE)]

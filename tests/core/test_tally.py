@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record
 from parallelproject.core.planner.plan import Ledger, plan
-from parallelproject.core.report.counts import NOTHING, End, Result, Tally, tally
+from parallelproject.core.report.changes import changes
+from parallelproject.core.report.counts import NOTHING, End, Result, Tally, count
+from parallelproject.core.report.readings import LedgerReading
 from parallelproject.model.spec import Spec
 from parallelproject.model.status import TaskState
 from tests.core.examples import examples
@@ -31,6 +33,11 @@ def after(record: Record, *attempts: Attempt) -> Tally:
     graph, spec = compiled(tasks=[{"id": "a"}], defaults={"maxAttempts": 9, "backoffSeconds": 0})
     before = Ledger({} if record is NEW else {"a": record}, start_time=0.0)
     return tally(before, plan(graph, spec, before, {"a": attempts}, 100.0).ledger)
+
+
+def tally(before: Ledger, after: Ledger) -> Tally:
+    """What a plan has recorded."""
+    return count(changes(LedgerReading(before), LedgerReading(after)))
 
 
 RUNNING = Record(TaskState.RUNNING, attempts=1)

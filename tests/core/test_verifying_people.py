@@ -6,7 +6,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.planner.plan import Ledger, Plan, plan
-from parallelproject.core.report.attention import needs_of_status
+from parallelproject.core.report.attention import PersonNeed, condition_of, needs_of_status
 from parallelproject.core.report.notifications import due
 from parallelproject.core.report.status import condition, render_status
 from parallelproject.core.report.why.why import why
@@ -83,3 +83,17 @@ def test_a_broken_check_is_no_success_though_all_tasks_have_succeeded() -> None:
     assert sent[0].body["message"].startswith("shop: test failed on 1234567890")
     again = due("shop", graph, told, found, [each.key for each in sent], "", STOPPED)
     assert again == []
+
+
+def test_the_verification_is_counted_beside_tasks() -> None:
+    verification = PersonNeed("", "BaseFailed", "x", "verify")
+    one = PersonNeed("a", "WaitingForApproval", "waits", "approve")
+    for needs, said in (
+        ([verification], "the verification needs a person: "),
+        ([one], "1 task needs a person: "),
+        ([one, one], "2 tasks need a person: "),
+        ([verification, one], "1 task and the verification need a person: "),
+    ):
+        found = condition_of(needs, "p")
+        assert found
+        assert found[1].startswith(said)

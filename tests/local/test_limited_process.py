@@ -1,5 +1,6 @@
 """A program ends in time, whatever it has started: its output may be held open by a process in the background."""
 
+import io
 import os
 import subprocess
 import threading
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from parallelproject import limited_process
 from parallelproject.cli.doctor import programs
 from parallelproject.limited_process import run_limited
 from parallelproject.local.supervisor.process_tree import is_alive
@@ -51,3 +53,25 @@ def test_one_that_takes_longer_is_killed_with_its_group_if_it_has_one(
 def test_doctor_reads_what_a_program_says_that_leaves_a_daemon(fifo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(programs, "_SECONDS", LONG)
     assert programs.ask(["sh", "-c", f"cat {fifo} & echo 1.2.3"]) == (0, "1.2.3")
+
+
+class Interleaved(io.BufferedRandom):
+    """A file to which a child writes as soon as its place is changed: a child has the same place in it as we."""
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        place = super().seek(offset, whence)
+        if os.fstat(self.fileno()).st_size:  # else it is the standard input
+            os.write(self.fileno(), b"late\n")
+        return place
+
+
+def test_what_a_child_writes_while_the_output_is_read_is_not_written_over_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = iter(("given", "out", "err"))
+
+    def opened() -> io.BufferedRandom:
+        return Interleaved(io.FileIO(tmp_path / next(names), "w+"))
+
+    monkeypatch.setattr(limited_process.tempfile, "TemporaryFile", opened)
+    assert run_limited(["sh", "-c", "echo the first line"], LONG).stdout == b"the first line\n"

@@ -1,5 +1,7 @@
 """Receivers of notifications that hang, answer nonsense or cannot be called: each is an error with its fix, in time."""
 
+import hashlib
+import hmac
 import json
 import os
 import socket
@@ -31,8 +33,10 @@ LONG = 1e6
 
 
 @contextmanager
-def server(talk: Callable[[socket.socket, threading.Event], None]) -> Iterator[str]:
-    """A server that talks like this to each that connects; gives the address of a webhook there."""
+def server(
+    talk: Callable[[socket.socket, threading.Event], None], requests: list[bytes] | None = None
+) -> Iterator[str]:
+    """A server that talks like this to each that connects, and keeps its requests; gives the address of a webhook."""
     over = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
@@ -46,6 +50,8 @@ def server(talk: Callable[[socket.socket, threading.Event], None]) -> Iterator[s
                     said = b""
                     while not said.endswith(b"{}"):  # else closing it resets the connection
                         said += connection.recv(65536)
+                    if requests is not None:
+                        requests.append(said)
                     talk(connection, over)
 
         threading.Thread(target=serve, daemon=True).start()
@@ -183,16 +189,12 @@ def test_the_end_of_a_session_waits_for_a_limited_time_and_kills_the_command(
 
 
 def test_a_key_that_is_no_text_signs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(os.environb, b"HOOK_KEY", b"\xff\xfe")
-    got: list[bytes] = []
-
-    def talk(connection: socket.socket, _: threading.Event) -> None:
-        got.append(b"")
-        connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
-
-    with server(talk) as url:
+    key, got = b"\xff\xfe", list[bytes]()
+    monkeypatch.setitem(os.environb, b"HOOK_KEY", key)
+    with server(lambda connection, _: connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n"), got) as url:
         assert post(Webhook(url=url, secret_env="HOOK_KEY"), b"{}", "Done", "1", threading.Event()) == ""
-    assert got
+    signature = hmac.new(key, b"{}", hashlib.sha256).hexdigest().encode()
+    assert b"x-pproj-signature-256: sha256=" + signature in got[0].lower()
 
 
 def test_a_run_that_ends_since_its_budget_is_used_up_has_failed(tmp_path: Path) -> None:

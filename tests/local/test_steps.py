@@ -235,3 +235,12 @@ def test_killed_at_a_call_of_git_it_comes_to_the_same_end(
     assert run.journal().count("review 3") == 0, "being killed is no rejection"
     assert run.processes() == []
     checkout.check()
+
+
+def test_a_failure_after_a_rejection_is_what_the_summary_says(stepped: Callable[..., tuple[Runner, Checkout]]) -> None:
+    """The rejection is still open when the attempt that should answer it fails in its own way."""
+    command = f'[ "$PPROJ_ROUND" = 1 ] || {{ echo no room; exit 7; }}; {COMMAND}'
+    run, _ = stepped(gate("exit 1", maxRounds=3), command=command, work=[{"id": "a", "maxAttempts": 1}])
+    said = run.run(1)
+    assert "  a: exit code 7, " in said
+    assert "no room" in said

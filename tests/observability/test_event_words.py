@@ -109,3 +109,10 @@ def test_the_words_of_an_attempt_are_those_of_its_row() -> None:
         "a: attempt 1 failed (DeadlineExceeded)",
         "a: failed for good with attempt 1 (DeadlineExceeded)",
     ]
+
+
+def test_the_cause_of_a_failure_is_in_one_pair_of_brackets() -> None:
+    for what in What:
+        assert "((" not in message(example(what)), what
+    assert message(example(What.HOOK_FAILED)) == "hook beforeLevel of X failed (ExitCode 3)"
+    assert message(example(What.HOOK_FAILED)._replace(reason="", exit_code=None)) == "hook beforeLevel of X failed"

@@ -61,7 +61,7 @@ def keep(
 
 @contextlib.contextmanager
 def _locked(file: Path, what: str, progress: Progress) -> Iterator[None]:
-    with file.open("w") as lock:
+    with file.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -69,8 +69,10 @@ class Enclosure(Block):
     def _find(self) -> int | None:
         """The first process, once it is in place: before that it is this machine that would be changed."""
         assert self._holder is not None
-        children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text().split()
-        if not children or Path(f"/proc/{children[0]}/comm").read_text() != "sleep\n":
+        children = (
+            Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text(encoding="utf-8").split()
+        )
+        if not children or Path(f"/proc/{children[0]}/comm").read_text(encoding="utf-8") != "sleep\n":
             return None
         return int(children[0])
 

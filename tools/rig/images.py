@@ -307,7 +307,7 @@ def _write_script(file: Path, site: Path, name: str) -> None:
     found = importlib.metadata.distributions(name="parallelproject", path=[str(site)])
     (entry,) = [point for made in found for point in made.entry_points if point.name == name]
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(_SCRIPT.format(module=entry.module, name=entry.attr))
+    file.write_text(_SCRIPT.format(module=entry.module, name=entry.attr), encoding="utf-8")
 
 
 def digests(images: Sequence[str]) -> dict[str, str]:

@@ -26,5 +26,5 @@ def write_kubeconfig(
         "contexts": [{"name": "rig", "context": {"cluster": "rig", "user": user, "namespace": namespace}}],
         "current-context": "rig",
     }
-    file.write_text(yaml.safe_dump(config, sort_keys=False))
+    file.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
     return file

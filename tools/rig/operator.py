@@ -141,7 +141,7 @@ class OperatorProcess:
 
     def cpu_seconds(self) -> float:
         """Processor time that it has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rsplit(") ", 1)[1].split()
+        fields = Path(f"/proc/{self.pid}/stat").read_text(encoding="utf-8").rsplit(") ", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / 100
 
     def output(self, since: int = 0) -> str:

@@ -73,7 +73,7 @@ def find_or_unpack(
     given = Unpacked(Path("/"))
     if all(shutil.which(program) for program in programs):
         return given
-    made_for = [sorted(packages), sorted(programs), platform.machine(), _OS_RELEASE.read_text()]
+    made_for = [sorted(packages), sorted(programs), platform.machine(), _OS_RELEASE.read_text(encoding="utf-8")]
     key = hashlib.sha256(json.dumps(made_for).encode()).hexdigest()[:16]
     kept = Unpacked(cache_folder() / key)
 

@@ -20,7 +20,7 @@ def free_ports(count: int) -> list[int]:
     Raises:
         RigError: There are none.
     """
-    ephemeral = int(_RANGE_FILE.read_text().split()[0]) if _RANGE_FILE.exists() else 32_768
+    ephemeral = int(_RANGE_FILE.read_text(encoding="utf-8").split()[0]) if _RANGE_FILE.exists() else 32_768
     found: list[int] = []
     for port in random.sample(range(_LOWEST, max(ephemeral, _LOWEST + 1_000)), 500):
         if _is_free(port):

@@ -16,4 +16,4 @@ def write_signing_key(file: Path) -> None:
     """Write a new ECDSA P-256 private key in PEM."""
     scalar = 1 + secrets.randbelow(_ORDER - 1)
     body = base64.encodebytes(_BEFORE + scalar.to_bytes(32, "big") + _AFTER).decode()
-    file.write_text(f"-----BEGIN EC PRIVATE KEY-----\n{body}-----END EC PRIVATE KEY-----\n")
+    file.write_text(f"-----BEGIN EC PRIVATE KEY-----\n{body}-----END EC PRIVATE KEY-----\n", encoding="utf-8")

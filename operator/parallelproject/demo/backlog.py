@@ -73,7 +73,8 @@ def environment(agent: str, home: Path, url: str) -> dict[str, str]:
         return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": "none", "CLAUDE_CONFIG_DIR": str(home)}
     (home / "config.toml").write_text(
         'model_provider = "x"\n[model_providers.x]\nname = "x"\nwire_api = "responses"\nenv_key = "SCRIPTED_KEY"\n'
-        f'base_url = "{url}/v1"\nrequest_max_retries = 0\nstream_max_retries = 0\n'
+        f'base_url = "{url}/v1"\nrequest_max_retries = 0\nstream_max_retries = 0\n',
+        encoding="utf-8",
     )
     # With its home in a temporary folder, Codex finds no program of its sandbox where bwrap is installed.
     temporary = home / "tmp"
@@ -90,7 +91,7 @@ def serving(file: Path) -> Iterator[str]:
     """
     command = [sys.executable, "-m", "parallelproject.demo.scripted_model.main", str(file)]
     # In a session of its own: a Ctrl-C is for the run.
-    with Popen(command, stdout=PIPE, text=True, start_new_session=True) as server:
+    with Popen(command, stdout=PIPE, text=True, start_new_session=True, encoding="utf-8") as server:
         try:
             yield server.stdout.readline().strip() if server.stdout else ""
         finally:

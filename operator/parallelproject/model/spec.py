@@ -732,6 +732,9 @@ class Spec(Model):
     """The tasks. An atomic list: one owner writes all of it."""
     retries: Annotated[list[Retry], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})] = []
     """Earlier results that no longer count, by task; written by pproj retry and pproj rerun."""
+    recheck: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 0
+    """Number of times that failed checks and hooks were to run again, as written by pproj retry: no task runs again by
+    it. A local run checks again whenever it is started."""
     approvals: Annotated[
         list[Approval], Field(max_length=MAX_TASKS_HERE, json_schema_extra={"maxItems": MAX_TASKS})
     ] = []

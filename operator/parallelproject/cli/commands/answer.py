@@ -69,7 +69,7 @@ def answer_of(text: str | None, file: Path | None) -> str:
         raise Failure(found, hint="give TEXT after the TASK, - for standard input, or -f FILE", code=2)
     try:
         is_piped = "-" in (text, str(file))
-        found = sys.stdin.read() if is_piped else file.read_text() if file else text or ""
+        found = sys.stdin.read() if is_piped else file.read_text(encoding="utf-8") if file else text or ""
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise Failure(f"{file or 'standard input'} cannot be read: {why}", code=2) from None

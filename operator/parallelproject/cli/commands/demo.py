@@ -52,7 +52,7 @@ def run(
     repository, state = folder / "repository", folder / "state"
     try:
         (folder / "home").mkdir()
-        (folder / "script.json").write_text(json.dumps(script()))
+        (folder / "script.json").write_text(json.dumps(script()), encoding="utf-8")
         _make_repository(repository)
         with serving(folder / "script.json") as url:
             for variable in misleading(os.environ):

@@ -34,6 +34,8 @@ Json = dict[str, Any]
 
 _INDENT = "  "
 _BAR = 20
+_OF_GROUP = (TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.FAILED, TaskState.SKIPPED)
+"""States in the table of groups, as in that of levels: the rest is pending. It fits into 80 columns."""
 _HOOKS_SHOWN = 20
 _NEEDS_SHOWN = 10
 _PULLS_SHOWN = 10
@@ -188,9 +190,9 @@ def _show_groups(spec: Json, status: Json) -> None:
         return
     terminal.show("\nGroups")
     show_table(
-        ["GROUP", "PHASE", "TASKS", *(state.value.upper() for state in TaskState)],
+        ["GROUP", "PHASE", "TASKS", *(state.value.upper() for state in _OF_GROUP)],
         [
-            [group.name, group.phase, str(len(group.tasks)), *(str(group.counts[state]) for state in TaskState)]
+            [group.name, group.phase, str(len(group.tasks)), *(str(group.counts[state]) for state in _OF_GROUP)]
             for group in groups
         ],
         _INDENT,

@@ -104,7 +104,9 @@ def _check(folder: Path, top: Path | None) -> str:
     """A command that tests the repository, as far as files say."""
     for place in dict.fromkeys((top or folder, folder)):
         try:
-            if (place / "Makefile").is_file() and _MAKE_TEST.search((place / "Makefile").read_text(errors="replace")):
+            if (place / "Makefile").is_file() and _MAKE_TEST.search(
+                (place / "Makefile").read_text(errors="replace", encoding="utf-8")
+            ):
                 return "make test"
             if (place / "package.json").is_file():
                 content = json.loads((place / "package.json").read_bytes())

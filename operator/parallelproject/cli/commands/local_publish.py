@@ -148,7 +148,7 @@ def _asked(pushed: "PushedBranch", private: Path) -> Path:
             shutil.copyfile(authority, folder / "ca.crt")
         if found.get("password"):
             for name in ("username", "password"):
-                (folder / name).write_text(found.get(name, ""))
+                (folder / name).write_text(found.get(name, ""), encoding="utf-8")
             return folder
     found_host = _host(pushed.url) or "the remote"
     raise RunError(f"publishing: git has no stored password for {found_host}", "give --credentials DIR")

@@ -41,7 +41,8 @@ async def run(
 
     Earlier failures of these tasks no longer count: each has its full number of attempts again. Tasks that were skipped
     because of them run too. A TASK that pproj skip has skipped runs after all. Nothing waits any more for the limit of
-    an agent's provider, or because a task ended with exit code 75.
+    an agent's provider, or because a task ended with exit code 75. Where no task failed, a hook or a check that has
+    stopped the project runs again.
     """
     if tasks and all_failed:
         raise Failure("--failed and TASK exclude each other", hint="omit one of them", code=2)
@@ -55,9 +56,9 @@ async def run(
         failed, stopped = failed_tasks(project, tasks), bool(project["spec"].get("stop"))
         wanted = list(dict.fromkeys([*failed, *skipped_tasks(project, tasks)]))  # one that failed may be skipped since
         deferred = deferred_tasks(project, tasks)
-        if not wanted and not stopped and not deferred and _is_broken(project):
-            lines[:] = [f"{name}: what has landed is verified again"]
-            return retry_patch(project, verified_again(project))
+        if not wanted and not stopped and not deferred and (again := checked_again(project)):
+            lines[:] = [f"{name}: {again}"]
+            return recheck_patch(project)
         if not wanted and not stopped and not deferred:
             lines[:] = [_nothing(project)]
             return None
@@ -68,9 +69,19 @@ async def run(
     await asking.change(patch, lambda: lines, lambda: retried, terminal.show)
 
 
-def _is_broken(project: Json) -> bool:
-    """Whether it has ended because of what has landed."""
-    return bool(needs_of_status(project.get("status") or {}, ()))
+def checked_again(project: Json) -> str:
+    """What runs again of a project that has ended by no task: a check of what has landed, or a hook; else nothing."""
+    status = project.get("status") or {}
+    if needs_of_status(status, ()):
+        return "what has landed is verified again"
+    if condition(status, "Succeeded").get("reason") == Reason.HOOK_FAILED:
+        return "the hook that failed runs again, and the project continues"
+    return ""
+
+
+def recheck_patch(project: Json) -> Json:
+    """A merge patch with which failed checks and hooks run again, and no task does."""
+    return spec_patch(project, {"recheck": int(project["spec"].get("recheck") or 0) + 1})
 
 
 def _entry(row: Mapping[str, Any]) -> Json:
@@ -82,17 +93,6 @@ def _entry(row: Mapping[str, Any]) -> Json:
     forgive = int(row.get("failures") or 0) or (0 if conflicts or rejections else 1)
     others = {"forgiveConflicts": conflicts, "forgiveRejections": rejections}
     return {"id": row["id"], "forgive": forgive} | {field: count for field, count in others.items() if count}
-
-
-def verified_again(project: Json) -> dict[str, Json]:
-    """An entry of spec.retries with which a project in a cluster is verified again: its spec is new then. A local run
-    is when it is started again."""
-    if not (project.get("status") or {}).get("verification"):
-        return {}
-    task = next(iter(ids_of(project)))
-    entries: list[Json] = project["spec"].get("retries") or []
-    known = next((int(entry.get("forgive") or 0) for entry in entries if entry["id"] == task), 0)
-    return {task: {"id": task, "forgive": known + 1}}
 
 
 def failed_tasks(project: Json, wanted: Sequence[str]) -> dict[str, Json]:

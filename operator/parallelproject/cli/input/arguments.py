@@ -129,7 +129,6 @@ NameOrOnly = Annotated[
     ),
 ]
 TasksOfProject = Annotated[list[str] | None, task_argument("Ids of the tasks.")]
-TaskOfProject = Annotated[str, task_argument("Id of the task; a single word is a task of the only local run.")]
 TaskOrThoseToExplain = Annotated[
     str | None,
     task_argument(

@@ -71,7 +71,7 @@ def detach(directory: StateDirectory, run: Callable[[TextIO, "_Began"], int]) ->
     if received.startswith(_READY):
         return None, ""
     try:
-        printed = new.read_text(errors="replace")
+        printed = new.read_text(errors="replace", encoding="utf-8")
         new.unlink()
     except FileNotFoundError:
         printed = ""

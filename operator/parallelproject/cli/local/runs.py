@@ -19,7 +19,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.local.read import command_of, is_active, read_run, skipped_for_once, version_of
 from parallelproject.local.state.asked_entries import LISTS, asked_with
 from parallelproject.local.state.directory import FOLDER, StateDirectory
-from parallelproject.local.state.requests import SKIP, Asked
+from parallelproject.local.state.requests import FIELDS, SKIP, Asked
 
 Json = dict[str, Any]
 
@@ -240,7 +240,7 @@ def _ask(
         patch = patch_of(project)
         if patch is None:
             return None
-        fields: Json = dict(patch["spec"])
+        fields: Json = {key: value for key, value in patch["spec"].items() if key in (*FIELDS, SKIP)}  # not recheck
         if SKIP in fields:  # only what is changed: the rest may be skipped for this session alone
             before, after = set(project["spec"].get(SKIP) or ()), set(fields[SKIP])
             asked = (before ^ after) | (after & set(tasks()))

@@ -133,7 +133,9 @@ def condition_of(needs: Sequence[PersonNeed], project: str) -> tuple[str, str] |
     kinds = {_KINDS[need.verb] for need in needs}
     parts = [f"{need.sentence} ({need.command(project)})" for need in needs[:_NAMED]]
     tasks = sum(bool(need.task) for need in needs)
-    what = "1 task needs" if tasks == 1 else f"{tasks} tasks need" if tasks else "the verification needs"
+    of_tasks = [f"{tasks} task{'s' * (tasks != 1)}"] if tasks else []
+    about = [*of_tasks, *(["the verification"] if tasks < len(needs) else [])]
+    what = f"{' and '.join(about)} {'needs' if len(needs) == 1 else 'need'}"
     more = [*parts, *(need.task for need in needs[_NAMED:])]
     return kinds.pop() if len(kinds) == 1 else _SEVERAL, f"{what} a person: {listed(more, _NAMED)}"
 

@@ -5,9 +5,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from parallelproject.core.planner.plan import Ledger
-from parallelproject.core.report.changes import Event, What, changes
-from parallelproject.core.report.readings import LedgerReading
+from parallelproject.core.report.changes import Event, What
 
 
 class Result(StrEnum):
@@ -57,13 +55,3 @@ def count(events: Iterable[Event]) -> Tally:
         elif event.what is What.LANDED:
             landed += 1
     return Tally(started, retries, landed, ended) if started or landed or ended else NOTHING
-
-
-def tally(before: Ledger, after: Ledger) -> Tally:
-    """Counts what a plan has recorded.
-
-    Args:
-        before: The ledger before the plan.
-        after: The ledger after it.
-    """
-    return count(changes(LedgerReading(before), LedgerReading(after)))

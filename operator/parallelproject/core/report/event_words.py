@@ -67,7 +67,7 @@ def message(event: Event) -> str:
         case What.HOOK_SUCCEEDED:
             return f"hook {hook_words(event)} succeeded"
         case What.HOOK_FAILED:
-            return f"hook {hook_words(event)} failed ({_cause(event)})"
+            return f"hook {hook_words(event)} failed{_cause(event)}"
         case What.GROUP_PHASE:
             return f"group {event.group} is in phase {event.phase}"
         case What.LEVEL_COMPLETED:

@@ -74,13 +74,15 @@ class PlanReading:
     """The rows of the hooks that have run."""
     phases: Mapping[str, str] = field(default_factory=dict)
     """By group, its phase."""
+    verified: tuple[str, str, str] | None = None
+    """Status, reason and message of the condition Verified; None: nothing is verified."""
 
     @cached_property
     def whole(self) -> Whole:
         """Whether it has ended, and how."""
         if not self.plan.completed:
             return Whole(accepted=True, hooks=self.hooks, phases=self.phases)
-        reason, message, succeeded = result_of(self.graph, self.plan)
+        reason, message, succeeded = result_of(self.graph, self.plan, self.verified)
         return Whole(
             True,
             completed=self.plan.ledger.completion_time,

@@ -65,7 +65,6 @@ _SAME_IF_REJECTED = (
 )
 """Fields of a status that stay while the spec is not accepted: what is recorded in them is read again."""
 _VERDICTS = {verdict.value for verdict in StepVerdict}
-_STATES = {state.value: state for state in TaskState}
 _PENDING, _RUNNING, _SUCCEEDED = TaskState.PENDING, TaskState.RUNNING, TaskState.SUCCEEDED
 
 

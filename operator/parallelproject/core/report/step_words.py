@@ -1,13 +1,13 @@
 """Where a task with steps stands, in words. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.snapshot import standing_of
 from parallelproject.core.steps.standing import Standing
-from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict
-from parallelproject.model.status import TaskState
+from parallelproject.core.steps.step import OWN
+from parallelproject.model.status import Reason, TaskState
 
 _TIMES = {1: "once", 2: "twice"}
 
@@ -29,7 +29,13 @@ def rejection_words(graph: CompiledGraph, task: int, record: Record, after: str 
     if found.refused:
         times = _TIMES.get(found.rejections, f"{found.rejections} times")
         return f"{gate} rejected it{after}, {times} in all, and its maxRounds is {most}"
-    return f"{gate} rejected it{after} (round {found.rejections} of {most}); {_maker(found)} runs again"
+    counted = f" (round {found.rejections} of {most})" if found.rejections else ""  # forgiven ones do not count
+    return f"{gate} rejected it{after}{counted}; {_maker(found)} runs again"
+
+
+def failed_by_gate(graph: CompiledGraph, task: int, record: Record) -> str:
+    """Why a task has failed, where that is a rejection: one may be open while a later attempt has failed otherwise."""
+    return rejection_words(graph, task, record) if record.reason == Reason.GATE_FAILED else ""
 
 
 def step_lines(graph: CompiledGraph, task: int, record: Record) -> list[str]:
@@ -55,11 +61,6 @@ def ends_shown(record: Record) -> Iterator[str]:
         yield f"{end.step or 'task'}: {end.verdict.value.lower()} (attempt {end.attempt})"
     if record.steps and record.state is TaskState.SUCCEEDED:
         yield f"{record.step or 'task'}: landed (attempt {record.attempts})"
-
-
-def last_work(ends: Sequence[StepEnd]) -> int:
-    """Number of the last attempt whose work is held; 0: no work is."""
-    return next((end.attempt for end in reversed(ends) if end.verdict is StepVerdict.HELD), 0)
 
 
 def _maker(found: Standing) -> str:

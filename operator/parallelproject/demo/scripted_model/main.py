@@ -22,5 +22,8 @@ async def serve(script: Script, port: int) -> None:
 
 if __name__ == "__main__":
     asyncio.run(
-        serve(Script.of(json.loads(Path(sys.argv[1]).read_text())), int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+        serve(
+            Script.of(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))),
+            int(sys.argv[2]) if len(sys.argv) > 2 else 0,
+        )
     )

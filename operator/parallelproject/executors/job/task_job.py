@@ -52,9 +52,6 @@ from parallelproject.model.spec import Agent, Spec
 from parallelproject.model.trace_context import attempt_context
 from parallelproject.model.work import WorkKey
 
-FEEDBACK_BYTES = 16_384
-"""Maximum bytes of what a task gets about a check that its work breaks."""
-
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     """The problems that keep a valid spec from running in a cluster.

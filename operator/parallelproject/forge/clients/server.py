@@ -56,7 +56,7 @@ class Server:
             AuthOrProtectedError: no usable token.
         """
         try:
-            value = self.token.read_text().strip()
+            value = self.token.read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise AuthOrProtectedError(
                 "CredentialMissing", f"forge token: {self.token.name}: {type(error).__name__}"

@@ -45,12 +45,12 @@ class PodAgent:
             PolicyError: the template is wrong.
         """
         feedback = self.feedback_file
-        given = feedback.read_text(errors="replace") if feedback and feedback.exists() else ""
+        given = feedback.read_text(errors="replace", encoding="utf-8") if feedback and feedback.exists() else ""
         try:
             text = prompt_of(json.loads(self.task_file.read_bytes()), self.template, str(self.outputs), given)
         except PromptError as error:
             raise PolicyError("InvalidPrompt", f"spec.prompt: the template is wrong: {error}") from None
-        self.prompt_file.write_text(text, errors="replace")
+        self.prompt_file.write_text(text, errors="replace", encoding="utf-8")
 
 
 class AgentVerdict:

@@ -65,7 +65,7 @@ def of_error(error: Exception) -> tuple[int, dict[str, Any]]:
 
 def asked(file: Path | None, variable: str) -> str:
     """The text of an instruction, from a file or an environment variable."""
-    return file.read_text() if file else os.environ.get(variable, "")
+    return file.read_text(encoding="utf-8") if file else os.environ.get(variable, "")
 
 
 def answer(
@@ -92,7 +92,7 @@ def answer(
 def answer_text(text: str, file: Path | None) -> None:
     """Writes a report into a file, or to standard output."""
     if file:
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     else:
         print(text)  # noqa: T201  the command's result
 

@@ -68,7 +68,7 @@ class SidecarFolder:
 
         A command that kills its wrapper cannot write an end of its own.
         """
-        (self.folder / "token").write_text(token)
+        (self.folder / "token").write_text(token, encoding="utf-8")
 
     @property
     def output(self) -> Path:
@@ -171,9 +171,9 @@ def equip(place: Place, state: SidecarFolder, tools: Path, wrapper: Path) -> Non
     shutil.copyfile(wrapper, tools / WRAPPER.name)
     (tools / WRAPPER.name).chmod(0o755)
     place.private.mkdir(parents=True, exist_ok=True)
-    (place.private / _LOCK).write_text(str(state.make_lock()))
+    (place.private / _LOCK).write_text(str(state.make_lock()), encoding="utf-8")
     token = secrets.token_hex()
-    (place.private / _TOKEN).write_text(token)
+    (place.private / _TOKEN).write_text(token, encoding="utf-8")
     state.give_token(token)
 
 
@@ -193,7 +193,7 @@ def wait_for_end(place: Place, state: SidecarFolder, is_stopping: Callable[[], b
         if is_stopping():
             raise StoppedError
         time.sleep(_POLL)
-    return state.wait_end(int((place.private / _LOCK).read_text()))
+    return state.wait_end(int((place.private / _LOCK).read_text(encoding="utf-8")))
 
 
 def deliver(
@@ -234,7 +234,7 @@ def deliver(
         # It may still run: nothing of it is read.
         lost = "the task removed its lock, so its end cannot be detected; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
-    if not is_init and token != (place.private / _TOKEN).read_text():
+    if not is_init and token != (place.private / _TOKEN).read_text(encoding="utf-8"):
         lost = "the wrapper was killed, and processes of the task may still run; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     verdict = judge(state.output, code) if judge and code is not None else None

@@ -154,7 +154,7 @@ def _kept_moved(store: GitStore, observed: ObservedGit, base: str, start: str, m
 
 def _note(store: GitStore, taken: WorkSnapshot) -> None:
     note = {"not_landed": taken.not_landed, "hidden": taken.hidden}
-    (store.place.private / _NOTES).write_text(json.dumps(note))
+    (store.place.private / _NOTES).write_text(json.dumps(note), encoding="utf-8")
 
 
 def _notes(store: GitStore) -> dict[str, list[str]]:

@@ -27,6 +27,7 @@ from parallelproject.git.policy.violation import Violation
 from parallelproject.git.workspace.filters import filtered
 from parallelproject.git.workspace.snapshot import is_unowned
 from parallelproject.git.workspace.work_tree import WorkTree
+from parallelproject.whole_file import write_whole
 
 _KEPT_MAX = 20
 """Maximum number of pieces of other work that are kept for one attempt."""
@@ -80,9 +81,7 @@ def keep_other_work(
     if note.exists():
         return kept_before(store)
     found = tuple(_keep_all(store, observed, base, landing))
-    new = note.with_suffix(".new")
-    new.write_text(json.dumps([asdict(one) for one in found]))
-    new.replace(note)
+    write_whole(note, json.dumps([asdict(one) for one in found]))
     return found
 
 

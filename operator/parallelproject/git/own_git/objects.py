@@ -50,7 +50,7 @@ def copied(store: GitStore, files: Sequence[tuple[Path, str]]) -> tuple[GitStore
     git = replace(store.git, directory=directory)
     make(git, store.object_format)
     objects, private = directory / "objects", store.git.directory
-    (objects / "info" / "alternates").write_text(f"{private / 'objects'}\n")
+    (objects / "info" / "alternates").write_text(f"{private / 'objects'}\n", encoding="utf-8")
     if (private / "shallow").exists():
         shutil.copyfile(private / "shallow", directory / "shallow")
     room = 2 * store.delivery.policy.max_bytes

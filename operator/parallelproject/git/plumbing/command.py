@@ -83,7 +83,7 @@ class GitCommand:
     @property
     def name_length(self) -> int:
         """How many hexadecimal digits the name of an object has: 40 with SHA-1, 64 with SHA-256."""
-        return 64 if "sha256" in (self.directory / "config").read_text().casefold() else 40
+        return 64 if "sha256" in (self.directory / "config").read_text(encoding="utf-8").casefold() else 40
 
     def run(
         self,

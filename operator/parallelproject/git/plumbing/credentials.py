@@ -125,6 +125,6 @@ def _first_line(path: Path) -> str:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(errors="surrogateescape")
+        return path.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return ""

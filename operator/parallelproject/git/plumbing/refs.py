@@ -9,9 +9,6 @@ from parallelproject.model.problem import quoted
 
 PREFIX = "refs/parallelproject"
 """Where the state of all runs is kept."""
-PREFIX_FOR_BRANCHES_ONLY = "refs/heads/parallelproject"
-"""The same for servers that accept only branches."""
-
 OTHER = "kept"
 """In a task's refs, the folder of work outside of its workspace's files."""
 _REPAIR = "repair"

@@ -19,11 +19,11 @@ def make_agent_git(store: GitStore, base: str) -> None:
     copy_git(store, own)
     head = own / store.delivery.branch_ref
     head.parent.mkdir(parents=True, exist_ok=True)
-    head.write_text(f"{base}\n")
+    head.write_text(f"{base}\n", encoding="utf-8")
     if names := _names(store):
-        (own / "packed-refs").write_text(names)
+        (own / "packed-refs").write_text(names, encoding="utf-8")
     # Last: without it, this is not a repository.
-    (own / "HEAD").write_text(f"ref: {store.delivery.branch_ref}\n")
+    (own / "HEAD").write_text(f"ref: {store.delivery.branch_ref}\n", encoding="utf-8")
 
 
 def copy_git(store: GitStore, own: Path, worktree: str = "") -> None:
@@ -46,7 +46,8 @@ def copy_git(store: GitStore, own: Path, worktree: str = "") -> None:
     folder = f"\tworktree = {_quoted(worktree)}\n" if worktree else ""
     (own / "config").write_text(
         f"[core]\n\trepositoryformatversion = {version}\n\tbare = false\n{folder}{extension}"
-        f"[user]\n\tname = {_quoted(author.name)}\n\temail = {_quoted(author.email)}\n"
+        f"[user]\n\tname = {_quoted(author.name)}\n\temail = {_quoted(author.email)}\n",
+        encoding="utf-8",
     )
 
 

@@ -73,9 +73,9 @@ def _fill(store: GitStore, module: _Module, directory: Path) -> None:
     git.run("checkout-index", "--all", "--index", "--quiet", environment=where, folder=folder)
     own_git = store.place.workspace / ".git" / "modules" / module.name
     copy_git(within, own_git, worktree=posixpath.relpath(folder, own_git))
-    (own_git / "HEAD").write_text(f"{module.commit}\n")
-    (folder / ".git").write_text(f"gitdir: {posixpath.relpath(own_git, folder)}\n")
-    with (store.place.workspace / ".git" / "config").open("a") as config:
+    (own_git / "HEAD").write_text(f"{module.commit}\n", encoding="utf-8")
+    (folder / ".git").write_text(f"gitdir: {posixpath.relpath(own_git, folder)}\n", encoding="utf-8")
+    with (store.place.workspace / ".git" / "config").open("a", encoding="utf-8") as config:
         config.write(f'[submodule "{module.name}"]\n\tactive = true\n\turl = {module.url}\n')
 
 

@@ -43,7 +43,7 @@ def note_call(state: Path, task: str, number: int, call: AgentCall | None) -> No
         file.unlink(missing_ok=True)
         return
     file.parent.mkdir(exist_ok=True)
-    file.write_text(json.dumps(call))
+    file.write_text(json.dumps(call), encoding="utf-8")
 
 
 def noted_call(state: Path, task: str, number: int) -> AgentCall | None:

@@ -165,7 +165,7 @@ class AgentEnds:
         if found.get("lastMessage"):
             lines = [*lines, "", "Its last message:", "", str(found["lastMessage"])]
         file = self._directory.path / "tasks" / f"{task}.{number}.feedback"
-        file.write_text("\n".join(lines) + "\n", errors="replace")
+        file.write_text("\n".join(lines) + "\n", errors="replace", encoding="utf-8")
         return str(file)
 
     def _record(self, key: WorkKey) -> Mapping[str, Any] | None:

@@ -35,7 +35,7 @@ def write_prompt(
     from parallelproject.agents.prompt import prompt_of  # here, because few runs need it
 
     text = prompt_of(document, template, outputs, _text(feedback) if feedback else "", resumed_in)
-    Path(file).write_text(text, errors="replace")
+    Path(file).write_text(text, encoding="utf-8", errors="replace")
 
 
 def check_template(template: str, tasks: Sequence[Task]) -> None:

@@ -173,7 +173,7 @@ class Deliveries:
             step=step,
         )
         file = self._directory.path / "tasks" / f"{order.key.task}.{order.key.attempt}.git.json"
-        file.write_text(json.dumps(instructions))
+        file.write_text(json.dumps(instructions), encoding="utf-8")
         argv = command_line(_BOOT, str(file))
         # The deadline is that of the command: once its work is done, it lands. The workspace is not there yet.
         return order._replace(argv=argv, cwd=str(self._directory.path), deadline=None)
@@ -293,7 +293,7 @@ class Deliveries:
         text = gate_feedback(number, message, printed, by_itself=by_itself)
         if failed:
             text += f"\nThe attempt after that failed:\n\n{end_of_file(Path(failed))}"
-        file.write_text(text, errors="surrogateescape")
+        file.write_text(text, errors="surrogateescape", encoding="utf-8")
         return str(file)
 
     def feedback(self, task: str, number: int) -> str:
@@ -311,7 +311,7 @@ class Deliveries:
             text = conflict_feedback(number, result.paths, kept)
         else:
             text = check_feedback(number, result.message, result.printed, kept)
-        file.write_text(text, errors="surrogateescape")
+        file.write_text(text, errors="surrogateescape", encoding="utf-8")
         return str(file)
 
 

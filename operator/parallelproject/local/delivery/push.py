@@ -77,7 +77,8 @@ def address_of(target: LandingTarget, remote: str) -> str:
         RunError: git does not tell it.
     """
     command = ["git", f"--git-dir={target.repository.address.url}", "remote", "get-url", "--push", "--", remote]
-    done = subprocess.run(command, env=own_environment() | {"LC_ALL": "C"}, capture_output=True, text=True)
+    variables = own_environment() | {"LC_ALL": "C"}
+    done = subprocess.run(command, env=variables, capture_output=True, encoding="utf-8", errors="replace")
     if done.returncode:
         raise RunError(f"--push: git knows no address of {remote}")
     address = done.stdout.strip()

@@ -72,9 +72,9 @@ class AskedQuestions:
         if before and Path(before).parent == self._directory.path / "logs":  # of a command; it may be long
             said = "\n".join(filter(None, (f"The output of the attempt before is in {before}", kept))) + "\n"
         else:
-            said = Path(before).read_text(errors="replace") if before else ""
+            said = Path(before).read_text(encoding="utf-8", errors="replace") if before else ""
         file = self._directory.path / "tasks" / f"{task}.{number}.answers"
-        file.write_text(f"{said}\n{given}" if said else given, errors="replace")
+        file.write_text(f"{said}\n{given}" if said else given, errors="replace", encoding="utf-8")
         return str(file)
 
     def _taken(self, task: str, number: int) -> str | None:

@@ -263,6 +263,7 @@ class Engine:
             [row.key.task for row in self._ended],
             rows_by_occasion(list(found.rows)) if found else {},
             phases(self._graph, self._board.spec, decided, asked),
+            self._board.verified,
         )
 
     def _skipped(self, decided: Plan) -> list[Event]:

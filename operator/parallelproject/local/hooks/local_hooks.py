@@ -163,7 +163,7 @@ class LocalHooks:
             sandbox, self._grace,
         )  # fmt: skip
         file = self._folder / f"{step}.{number}.json"
-        file.write_text(json.dumps(instruction))
+        file.write_text(json.dumps(instruction), encoding="utf-8")
         return order._replace(argv=command_line(_BOOT, str(file)), cwd=str(self._directory.path))
 
 

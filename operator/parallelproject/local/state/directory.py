@@ -56,7 +56,7 @@ class StateDirectory:
             (self.path / folder).mkdir(parents=True, exist_ok=True)
         ignore = self.path / ".gitignore"
         if not ignore.exists():
-            ignore.write_text("*\n")
+            ignore.write_text("*\n", encoding="utf-8")
         self._workspaces = str(workspaces.make_root(self.path, self.path.name, os.environ))
 
     def leave(self) -> None:
@@ -77,10 +77,10 @@ class StateDirectory:
         """
         note = self.path / "source"
         with suppress(OSError, ValueError):
-            other = Path(note.read_text().rstrip("\n"))
+            other = Path(note.read_text(encoding="utf-8").rstrip("\n"))
             if other != source and other.is_file() and not (source.is_file() and other.samefile(source)):
                 return other
-        note.write_text(f"{source}\n")
+        note.write_text(f"{source}\n", encoding="utf-8")
         return None
 
     def empty(self) -> None:

@@ -22,7 +22,7 @@ def question_file(state: Path, task: str, number: int) -> Path:
 def question_of(state: Path, task: str, number: int) -> str | None:
     """What an attempt has asked; None: it has not."""
     try:
-        return question_file(state, task, number).read_text(errors="replace")
+        return question_file(state, task, number).read_text(errors="replace", encoding="utf-8")
     except OSError:
         return None
 

@@ -141,7 +141,7 @@ def _new(state: Path, name: str, environment: Mapping[str, str]) -> Path:
             parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if repository_above(Path(os.path.realpath(parent))) is None:
                 root = Path(os.path.realpath(tempfile.mkdtemp(prefix=f"{name}-", dir=parent)))
-                (root / _OWNER).write_text(f"{state}\n")
+                (root / _OWNER).write_text(f"{state}\n", encoding="utf-8")
                 return root
     own.mkdir(exist_ok=True)
     _stop(own)
@@ -161,7 +161,7 @@ def _elsewhere(environment: Mapping[str, str]) -> Iterator[Path]:
 def _is_ours(link: Path, state: Path) -> bool:
     """Whether the folder behind a link belongs to this state: a copy of a state has a link to the other's."""
     try:
-        owner = Path((link / _OWNER).read_text().rstrip("\n"))
+        owner = Path((link / _OWNER).read_text(encoding="utf-8").rstrip("\n"))
         if link.resolve().stat().st_uid != os.geteuid():
             return False
     except OSError:
@@ -174,7 +174,7 @@ def _is_ours(link: Path, state: Path) -> bool:
         is_copy = False
     if not is_copy:  # the state was moved
         with suppress(OSError):
-            (link / _OWNER).write_text(f"{state}\n")
+            (link / _OWNER).write_text(f"{state}\n", encoding="utf-8")
     return not is_copy
 
 
@@ -182,7 +182,7 @@ def _is_abandoned(root: Path) -> bool:
     try:
         if root.is_symlink() or root.stat().st_uid != os.geteuid():
             return False
-        owner = Path((root / _OWNER).read_text().rstrip("\n"))
+        owner = Path((root / _OWNER).read_text(encoding="utf-8").rstrip("\n"))
     except OSError:
         return False
     return owner.is_absolute() and not owner.exists() and not _is_used(root)
@@ -201,11 +201,11 @@ def _is_used(root: Path) -> bool:
 def _stop(folder: Path) -> None:
     stop = folder / _STOP
     if not stop.exists():
-        stop.write_text(_STOP_TEXT)
+        stop.write_text(_STOP_TEXT, encoding="utf-8")
 
 
 def _is_stop(file: Path) -> bool:
     try:
-        return file.is_file() and file.read_text(errors="replace") == _STOP_TEXT
+        return file.is_file() and file.read_text(encoding="utf-8", errors="replace") == _STOP_TEXT
     except OSError:
         return False

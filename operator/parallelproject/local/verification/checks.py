@@ -216,7 +216,7 @@ class LocalVerification:
         text = verification_feedback(repair.check, command, repair.commit, change_words(repair.other), printed, show)
         if failed:
             text += f"\nAttempt {number} was to repair it and failed:\n\n{end_of_file(Path(failed))}"
-        file.write_text(text, errors="surrogateescape")
+        file.write_text(text, errors="surrogateescape", encoding="utf-8")
         return str(file)
 
     def log(self, key: WorkKey) -> str:
@@ -253,7 +253,7 @@ class LocalVerification:
         }  # fmt: skip
         self._result(key).unlink(missing_ok=True)
         file = self._file_of(key)
-        file.write_text(json.dumps(instruction))
+        file.write_text(json.dumps(instruction), encoding="utf-8")
         environment = workspaces.environment(str(workspace), str(self._directory.path), os.environ)
         return Order(
             key=key,

@@ -11,8 +11,7 @@ from parallelproject.model.status import Reason, TaskState
 
 def needs_now(board: Board) -> list[PersonNeed]:
     """What waits now, while the run is running."""
-    broken = need_of_verification(board.verified)
-    return [*([broken] if broken else []), *(needs_of_plan(board.graph, board.plan) if board.plan else [])]
+    return [*_of_verification(board), *(needs_of_plan(board.graph, board.plan) if board.plan else [])]
 
 
 def needs_at_end(board: Board, ledger: Ledger) -> list[PersonNeed]:
@@ -20,7 +19,12 @@ def needs_at_end(board: Board, ledger: Ledger) -> list[PersonNeed]:
     if not board.interrupted:
         return needs_now(board)
     decided = plan(board.graph, board.planned_spec, replace(ledger, completion_time=None), {}, board.clock.now())
-    return needs_of_plan(board.graph, decided)
+    return [*_of_verification(board), *needs_of_plan(board.graph, decided)]
+
+
+def _of_verification(board: Board) -> list[PersonNeed]:
+    broken = need_of_verification(board.verified)
+    return [broken] if broken else []
 
 
 def command_for(need: PersonNeed, board: Board) -> str:

@@ -3,19 +3,17 @@
 import hashlib
 import hmac
 import os
-import signal
 import subprocess
-import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from http.client import HTTPException, InvalidURL
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 
-from parallelproject.local.supervisor.process_tree import signal_group
+from parallelproject.limited_process import run_limited
 from parallelproject.model.spec import Webhook
 
 SIGNATURE, EVENT, DELIVERY = "X-Pproj-Signature-256", "X-Pproj-Event", "X-Pproj-Delivery"
@@ -39,33 +37,21 @@ def run_command(command: Sequence[str], body: bytes, event: str, ending: threadi
         ending: Set when the session cannot wait any longer.
     """
     place = "spec.notify.command"
-    # Files, not pipes: a process in the background may hold a pipe open after the command has ended.
+    variables = {**os.environ, "PPROJ_EVENT": event}
     try:
-        with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as errors:
-            given.write(body)
-            given.seek(0)
-            process = subprocess.Popen(
-                list(command),
-                stdin=given,
-                stdout=subprocess.DEVNULL,
-                stderr=errors,
-                start_new_session=True,  # Ctrl-C in the terminal is for the run; and a group to kill
-                env={**os.environ, "PPROJ_EVENT": event},
-            )
-            if not _is_in_time(lambda: process.poll() is not None, ending):
-                signal_group(process.pid, signal.SIGKILL)
-                process.wait()
-                fix = "let it start what takes longer in the background"
-                return f"{place}: {command[0]} did not end within {TRY_SECONDS:g} s ({fix})"
-            if process.returncode:
-                found = f"failed with exit code {process.returncode}{_last_line(errors)}"
-                return f"{place}: {command[0]} {found} (fix the command)"
-            return ""
+        done = run_limited(command, TRY_SECONDS, stdin=body, environment=variables, ending=ending, takes_output=False)
+    except subprocess.TimeoutExpired:
+        fix = "let it start what takes longer in the background"
+        return f"{place}: {command[0]} did not end within {TRY_SECONDS:g} s ({fix})"
     except OSError as error:
         found = f"cannot be started: {error.strerror or error}"
         return f"{place}: {command[0]} {found} (install it, or name another program)"
     except ValueError as error:
         return f"{place}: it cannot be started: {error} (fix the command)"
+    if done.returncode:
+        found = f"failed with exit code {done.returncode}{_last_line(done.stderr)}"
+        return f"{place}: {command[0]} {found} (fix the command)"
+    return ""
 
 
 def post(webhook: Webhook, body: bytes, event: str, id: str, ending: threading.Event) -> str:
@@ -137,10 +123,9 @@ def _is_in_time(is_over: Callable[[], bool], ending: threading.Event) -> bool:
     return True
 
 
-def _last_line(errors: IO[bytes]) -> str:
-    """The last line of a file, for the end of a sentence."""
-    errors.seek(max(0, errors.seek(0, os.SEEK_END) - _ERROR_BYTES))
-    lines = errors.read(_ERROR_BYTES).decode(errors="replace").strip().rsplit("\n", 1)
+def _last_line(errors: bytes) -> str:
+    """The last line of an output, for the end of a sentence."""
+    lines = errors[-_ERROR_BYTES:].decode(errors="replace").strip().rsplit("\n", 1)
     return f": {lines[-1]}" if lines[-1] else ""
 
 

@@ -18,7 +18,7 @@ from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.budget_status import budgets_now, exhausted_text, shortage_now
 from parallelproject.core.report.figures import measure
 from parallelproject.core.report.status import is_success
-from parallelproject.core.report.step_words import rejection_words
+from parallelproject.core.report.step_words import failed_by_gate
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.earlier_sessions import History
@@ -225,7 +225,7 @@ def _failures(
             lines.append(PageLine(f"  {task_id}: {_not_started(board.graph, ledger.records, task_id)}", "red"))
             continue
         log = directory.log(task_id, failed.get(task_id, record.attempts))
-        rejected = rejection_words(board.graph, board.graph.index[task_id], record) if record.steps else ""
+        rejected = failed_by_gate(board.graph, board.graph.index[task_id], record)
         why = rejected or f"{cause(record.reason, record.exit_code)}, {_attempts(record)}"
         lines.append(PageLine(f"  {task_id}: {why}", "red"))
         title = title_of(task_id, board.graph).plain

@@ -85,7 +85,7 @@ class SetupCache:
             clone(workspace / path, target)
         new.mkdir(exist_ok=True)
         (new / _FILES).mkdir(exist_ok=True)
-        (new / _PATHS).write_text(json.dumps(list(paths)))
+        (new / _PATHS).write_text(json.dumps(list(paths)), encoding="utf-8")
         self._discard(key)
         new.rename(self._folder / key)
         self._prune(key)

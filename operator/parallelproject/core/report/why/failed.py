@@ -4,7 +4,8 @@ from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.attempt import QUESTIONS_MAX
 from parallelproject.core.planner.explanation import NAMED, View, failure
 from parallelproject.core.planner.inputs import missing, outputs_in_status, source_words
-from parallelproject.core.report.step_words import last_work, rejection_words
+from parallelproject.core.planner.snapshot import standing_of
+from parallelproject.core.report.step_words import failed_by_gate
 from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
 from parallelproject.core.report.why.delivery import BEHIND, look_of, times
 from parallelproject.core.times import iso
@@ -42,7 +43,7 @@ def failed(view: View, i: int) -> Why:
     if view.row(i).reason == Reason.VERIFICATION_FAILED:
         return _broken(view, i)
     tried = f"all {record.attempts} attempts failed; the last one" if record.attempts > 1 else "its only attempt failed"
-    rejected = rejection_words(view.graph, i, record) if record.reason == Reason.GATE_FAILED else ""
+    rejected = failed_by_gate(view.graph, i, record)
     answer = rejected or f"{tried} with {failure(record)}"
     if record.ended is not None:
         answer += f", at {iso(int(record.ended))}"
@@ -54,7 +55,7 @@ def failed(view: View, i: int) -> Why:
         more.append(f"it was in conflict {times(record.conflicts)}, and {limit}")
     if record.reason == Reason.DEADLINE_EXCEEDED and (limit := deadline(view, i)):
         more.append(limit)
-    if rejected and (work := last_work(record.steps)):
+    if rejected and (work := standing_of(view.graph, i, record).work):
         more.append(f"its work did not land; that of attempt {work} is kept, in the ref of the task held/{work}")
     job = None if record.reason in _WITHOUT_JOB else record.job
     if job:

@@ -34,7 +34,7 @@ def skipped(view: View, i: int) -> Why:
     if view.row(i).reason == Reason.HOOK_FAILED:
         found = view.condition(ConditionType.HOOKS_SUCCEEDED).message
         answer = f"a hook failed {turn}, which stops the project"
-        return of_task(view, i, f"{answer}: {found}" if found else answer)
+        return of_task(view, i, f"{answer}: {found}" if found else answer, fix="retry")
     verified = view.condition(ConditionType.VERIFIED)
     if need := need_of_verification(("False", verified.reason, verified.message)):
         return of_task(view, i, f"the verification stopped the run {turn}", [need.text], fix="retry")
