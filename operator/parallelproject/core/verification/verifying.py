@@ -18,6 +18,7 @@ from parallelproject.core.planner.constraints.verified_work import (
     EVERY,
     NOTHING_VERIFIED,
     VerifiedWork,
+    passed_levels,
     unverified,
     verified_levels,
 )
@@ -132,7 +133,8 @@ def verify(
         return Verifying(state, (), running, state.condition)
     landed = _landed(settings, graph, plan)
     if landed.items() <= state.verified.tasks.items():  # nothing has landed since
-        return Verifying(replace(state, verified=_plus(settings, state, graph, plan, {})), (), running, state.condition)
+        verified = _plus(settings, state, graph, plan, {}, state.verified.failed_from)
+        return Verifying(replace(state, verified=verified), (), running, state.condition)
     level = plan.level if settings.after is VerifyAfter.LEVEL else 0
     revision = _digest([level, sorted(landed.items()), state.epoch])
     if state.settled == _digest([revision, sorted(state.checks.items())]):
@@ -140,7 +142,9 @@ def verify(
         condition = state.condition
         if condition[1] == "Repairing":
             condition = ("False", "VerificationFailed", f"{condition[2]}; it was not repaired")
-        state = replace(state, verified=_plus(settings, state, graph, plan, landed), condition=condition)
+        failed_from = passed_levels(state.verified, snapshot)
+        verified = _plus(settings, state, graph, plan, landed, failed_from)
+        state = replace(state, verified=verified, condition=condition)
         return Verifying(state, (), running, condition)
     launches: list[CheckLaunch] = []
     results: dict[str, _Result] = {}
@@ -171,7 +175,7 @@ def verify(
         if searched := [name for name in waiting if _is_searched(name, current[name], launches)]:
             message += f"; it failed, and runs on parts of the work show who broke it: {listed(searched, 5)}"
         return Verifying(state, launches, stops, ("Unknown", "Verifying", message))
-    settled = _settled(settings, graph, plan, state, results, landed)
+    settled = _settled(settings, graph, plan, snapshot, state, results, landed)
     settled = replace(settled, settled=_digest([revision, sorted(state.checks.items())]))
     return Verifying(settled, (), running, settled.condition)
 
@@ -241,6 +245,7 @@ def _settled(
     settings: Verification,
     graph: CompiledGraph,
     plan: Plan,
+    snapshot: Snapshot,
     state: VerificationState,
     results: Mapping[str, _Result],
     landed: Mapping[str, int],
@@ -254,7 +259,8 @@ def _settled(
         passed={**state.passed, **passed},
     )
     failed = {name: result for name, result in results.items() if result.verdict is not None}
-    verified = _plus(settings, state, graph, plan, landed)
+    failed_from = passed_levels(state.verified, snapshot)
+    verified = _plus(settings, state, graph, plan, landed, failed_from if failed else None)
     if not failed:
         tip = next(iter(results.values())).tip
         message = f"{_named(settings, plan, landed)} at {tip[:SHORT]}: {listed(list(results), 5)}"
@@ -286,7 +292,7 @@ def _settled(
         message += f"; repaired {most} times: {listed(given_up, 5)}"
     if len(given_up) == len(able):  # nothing lands because of it, so there is nothing else to verify
         left = {task: number for task, number in landed.items() if task not in given_up}
-        state = replace(state, verified=_plus(settings, state, graph, plan, left))
+        state = replace(state, verified=_plus(settings, state, graph, plan, left, failed_from))
     return replace(
         state,
         repairs=repairs,
@@ -318,12 +324,17 @@ def _landed(settings: Verification, graph: CompiledGraph, plan: Plan) -> dict[st
 
 
 def _plus(
-    settings: Verification, state: VerificationState, graph: CompiledGraph, plan: Plan, landed: Mapping[str, int]
+    settings: Verification,
+    state: VerificationState,
+    graph: CompiledGraph,
+    plan: Plan,
+    landed: Mapping[str, int],
+    failed_from: int | None,
 ) -> VerifiedWork:
-    """What is verified, when this is as well."""
+    """What is verified, when this is as well; ``failed_from`` is the field of the result."""
     before = {task: number for task, number in state.verified.tasks.items() if task in graph.index}
     levels = plan.level if settings.after is VerifyAfter.LEVEL else len(graph.levels)
-    return VerifiedWork(levels, {**before, **landed})
+    return VerifiedWork(levels, {**before, **landed}, failed_from)
 
 
 def _blamed(failed: Mapping[str, _Result], graph: CompiledGraph) -> dict[str, Repair]:
