@@ -104,7 +104,8 @@ class BrokenRepository:
             commit = probe_commit(self.store, self.base, self.history.changes, probe)
         except ConflictError:
             return ProbeOutcome.CONFLICT
-        return judge(self.original, *self.run(commit))
+        code, output = self.run(commit)
+        return judge(self.original, output) if code else ProbeOutcome.PASSED
 
 
 @contextmanager

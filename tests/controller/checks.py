@@ -88,7 +88,7 @@ class Checks:
             is_broken = self.breaks(labels[f"{LABEL}/step"], there)
             messages = (
                 str(checkout_message(CHECKED_OUT, work, MOST)),
-                end_message("Failed", 1, self.printed, MOST) if is_broken else end_message("Passed", 0, "", MOST),
+                end_message("Failed", self.printed, MOST) if is_broken else end_message("Passed", "", MOST),
             )
             if self.end(pod, int(is_broken), messages):
                 self.answered.append(run_of(pod))

@@ -28,7 +28,9 @@ MOST = 4096
 paths = st.lists(st.text(min_size=1, max_size=12), max_size=4, unique=True).map(tuple)
 ids = st.text("ab1-.", min_size=1, max_size=20)
 changes = st.builds(LandedChange, ids, st.just(""), paths, st.integers(0, 9_999), st.integers(0, 9), st.just(()))
-works = st.builds(LandedWork, st.just("b" * 40), st.just("t" * 40), st.lists(changes, max_size=5).map(tuple))
+works = st.builds(
+    LandedWork, st.just("b" * 40), st.just("t" * 40), st.lists(changes, max_size=5).map(tuple), st.integers(0, 9)
+)
 
 
 def large_work(count: int, paths_of_each: int) -> LandedWork:
@@ -68,7 +70,7 @@ def test_of_long_lists_of_paths_each_change_keeps_some() -> None:
     message = checkout_message(CHECKED_OUT, work, MOST)
     assert message is not None
     assert len(message) <= MOST
-    found = read_end(message, end_message("Passed", 0, "", MOST))
+    found = read_end(message, end_message("Passed", "", MOST))
     assert found is not None
     assert found.work is not None
     kept = [len(change.paths) for change in found.work.changes]
@@ -89,22 +91,22 @@ def test_an_output_is_kept_whole_where_it_fits() -> None:
 def test_of_a_long_output_the_end_and_the_names_of_what_failed_are_kept() -> None:
     noise = random.Random(2)
     lines = [noise.randbytes(30).hex() for _ in range(3_000)]
-    lines[500] = "FAILED tests/test_shop.py::test_total - assert 3 == 4"
-    lines[900] = "src/shop.py:12: error: incompatible types"
+    lines[2000] = "FAILED tests/test_shop.py::test_total - assert 3 == 4"
+    lines[2500] = "src/shop.py:12: error: incompatible types"
     lines[-1] = "1 failed, 41 passed in 3.21s"
     printed = "\n".join(lines)
     packed = packed_print(printed, 3_000)
     assert len(packed) <= 3_000
     shown = unpack(packed)
     assert shown.splitlines()[-1] == lines[-1]
-    assert {lines[500], lines[900], "[…]"} <= set(shown.splitlines())
+    assert {lines[2000], lines[2500], "[…]"} <= set(shown.splitlines())
     assert read_failure(shown) == read_failure(printed)
 
 
 @given(st.text(max_size=3_000), st.integers(500, 3_000))
 @examples(80)
 def test_any_output_fits_and_is_read(printed: str, most: int) -> None:
-    message = end_message("Failed", 1, printed, most)
+    message = end_message("Failed", printed, most)
     assert len(message) <= most
     found = read_end(str(checkout_message(CHECKED_OUT, large_work(2, 1), MOST)), message)
     assert found is not None
@@ -124,8 +126,8 @@ def test_packed_lines_are_read_as_far_as_they_go(lines: list[str], most: int, cu
 
 def test_how_a_run_has_ended() -> None:
     ready = str(checkout_message(CHECKED_OUT, large_work(1, 1), MOST))
-    passed, failed = end_message("Passed", 0, "", MOST), end_message("Failed", 2, "no\n", MOST)
-    stopped = end_message("Stopped", 143, "half\n", MOST)
+    passed, failed = end_message("Passed", "", MOST), end_message("Failed", "no\n", MOST)
+    stopped = end_message("Stopped", "half\n", MOST)
     conflict = str(checkout_message("Conflict", None, MOST, said="it cannot be built: a.py"))
     skipped = str(checkout_message(SKIPPED, large_work(1, 1), MOST))
     broken = json.dumps({"outcome": "Transient", "message": "the remote is not there"})

@@ -3,6 +3,7 @@
 import pytest
 
 from parallelproject.core.verification.failure_report import FailureReport, confirmed, judge, read_failure
+from parallelproject.core.verification.printed_end import LINE_MAX, LINES_MAX, PRINTED_MAX, last_lines
 from parallelproject.core.verification.probe import LandedChange, ProbeOutcome
 from parallelproject.core.verification.suspicion import clues, subject, weights
 
@@ -57,17 +58,16 @@ def test_any_output_is_read_and_names_are_bounded() -> None:
 
 def test_a_probe_fails_only_with_one_of_the_original_tests() -> None:
     original = read_failure(PYTEST)
-    assert judge(original, 0, "") is ProbeOutcome.PASSED
-    assert judge(original, 1, PYTEST) is ProbeOutcome.FAILED
-    assert judge(original, 1, PYTEST.replace("test_reads", "test_flaky")) is ProbeOutcome.PASSED
-    assert judge(original, 1, "killed") is ProbeOutcome.FAILED, "no names: the exit code decides"
-    assert judge(FailureReport(), 1, PYTEST) is ProbeOutcome.FAILED
+    assert judge(original, PYTEST) is ProbeOutcome.FAILED
+    assert judge(original, PYTEST.replace("test_reads", "test_flaky")) is ProbeOutcome.PASSED
+    assert judge(original, "killed") is ProbeOutcome.FAILED, "no names: the exit code decides"
+    assert judge(FailureReport(), PYTEST) is ProbeOutcome.FAILED
 
 
 def test_a_probe_that_does_not_load_says_nothing() -> None:
     broken = "ImportError: cannot import name 'x' from 'y'\nFAILED tests/test_other.py::test - x"
-    assert judge(read_failure(PYTEST), 1, broken) is ProbeOutcome.CONFLICT
-    assert judge(read_failure(broken), 1, broken) is ProbeOutcome.FAILED, "that is the failure itself"
+    assert judge(read_failure(PYTEST), broken) is ProbeOutcome.CONFLICT
+    assert judge(read_failure(broken), broken) is ProbeOutcome.FAILED, "that is the failure itself"
 
 
 def test_what_failed_once_of_two_times_is_not_searched() -> None:
@@ -103,3 +103,17 @@ def test_larger_changes_and_those_that_were_retried_weigh_more() -> None:
     small, large, retried = weights([change("a"), change("b", lines=900), change("c", retries=2)])
     assert large > small < retried
     assert small + large + retried == pytest.approx(1)
+
+
+def test_what_is_read_of_an_output_is_bounded() -> None:
+    assert last_lines("x\n" * 100_000) == [*["x"] * (LINES_MAX - 1), ""]
+    assert sum(map(len, last_lines("y" * 1_000_000))) == LINE_MAX
+    assert len("".join(last_lines(f"{'z' * 99}\n" * 10_000))) <= PRINTED_MAX
+    last = "FAILED tests/test_a.py::test_last - assert 1 == 2\n"
+    assert read_failure("x\n" * 100_000 + last).tests == {"tests/test_a.py::test_last"}
+
+
+def test_a_word_that_heads_a_failure_is_at_the_start_of_its_line() -> None:
+    """Else each blank of a line is a start of its own, and a line takes the square of its length."""
+    assert read_failure("  FAIL src/a.test").paths == {"src/a.test"}
+    assert read_failure("it did not FAIL src/a.test (really)").paths == frozenset()

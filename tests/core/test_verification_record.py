@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.report.verification_status import read_verification, render_verification
+from parallelproject.core.verification.check_run import CheckRun
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.packed_lines import pack, unpack
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
 from parallelproject.core.verification.record import PRINTED_BYTES, VerificationRecord
 from parallelproject.core.verification.state import PassedCheck, Repair, VerificationState
-from parallelproject.core.verification.verifying import CheckRun
 from parallelproject.model.verification_status import VerificationStatus
 from tests.core.broken_backlogs import broken_backlogs, broken_by
 from tests.core.examples import examples

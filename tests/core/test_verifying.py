@@ -108,7 +108,7 @@ def test_a_check_that_passes_when_it_runs_again_is_flaky_and_has_passed() -> Non
 
     played = world(breaks, LEVELS[:3]).run()
     assert (played.repaired(), played.state.flaky) == ({}, ("test",))
-    assert played.condition == ("True", "Verified", "L0 at c3: test; flaky, passed when it ran again: test")
+    assert played.condition == ("True", "Verified", "L0 at c3: test; flaky, passed when run again: test")
     assert len(played.runs) == 2
 
 

@@ -234,6 +234,36 @@ def test_a_machine_that_breaks_between_two_levels_is_nobody_s_fault() -> None:
     assert "now also on c3, where it passed before" in played.condition[2]
 
 
+def test_a_check_that_cannot_run_again_on_the_tip_ends() -> None:
+    played = world(broken_by("b"), LEVELS)
+    while played.step():
+        failed = [run.number for run in played.runs if run.outcome is ProbeOutcome.FAILED]
+        played.runs = [
+            run._replace(outcome=ProbeOutcome.BROKEN, work=None) if run.outcome and run.number > min(failed) else run
+            for run in played.runs
+            if failed or run.outcome is not ProbeOutcome.FAILED
+        ]
+        assert len(played.runs) < 10
+    assert played.condition[:2] == ("False", "CauseUnknown")
+    assert "could not run again" in played.condition[2]
+    assert FAILED not in played.states().values()
+
+
+def test_a_cause_below_the_part_that_a_pod_could_report_is_not_known() -> None:
+    """The base of that part is no base of the work: that the check fails there proves nothing."""
+    played = world(broken_by("a"), LEVELS, {"maxRepairs": 0})
+    while played.step():
+        played.runs = [
+            run._replace(work=run.work._replace(base="c1", changes=run.work.changes[1:], left_out=1))
+            if run.work and run.work.base == "c0"
+            else run
+            for run in played.runs
+        ]
+    assert played.condition[:2] == ("False", "CauseUnknown")
+    assert played.condition[2].endswith("the first change broke it, which was not searched: there are too many")
+    assert FAILED not in played.states().values()
+
+
 def test_who_is_only_suspected_never_fails_for_it() -> None:
     """Nothing can be built or run but the tip: nobody is proven to have broken it."""
     played = world(broken_by("b"), LEVELS, {"maxRepairs": 0})

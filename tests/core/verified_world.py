@@ -7,10 +7,11 @@ from typing import Any
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.constraints.verified_work import EVERY, VerifiedWork, unverified, verified_levels
 from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.core.verification.check_run import CheckRun
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
 from parallelproject.core.verification.state import VerificationState
-from parallelproject.core.verification.verifying import CheckRun, fingerprints, verify
+from parallelproject.core.verification.verifying import fingerprints, verify
 from parallelproject.model.spec import VerifyAfter
 from parallelproject.model.status import TaskState
 from tests.core.projects import compiled

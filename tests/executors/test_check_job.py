@@ -8,9 +8,9 @@ import pytest
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.verification.check_message import CHECKED_OUT, checkout_message, end_message
+from parallelproject.core.verification.check_run import CheckLaunch
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
-from parallelproject.core.verification.verifying import CheckLaunch
 from parallelproject.executors.base.executor import CheckClaim, CheckStart, RepairStart, TaskStart
 from parallelproject.executors.base.identity import key_of
 from parallelproject.executors.base.observed import ObservedAttempts
@@ -140,6 +140,7 @@ def test_deadlines_and_queues() -> None:
     queued = job(spec(queueName="team"))
     assert queued["spec"]["suspend"] is True
     assert queued["metadata"]["labels"][names.LABEL_QUEUE] == "team"
+    assert '"slots":0' in queued["metadata"]["annotations"][names.ANNOTATION_CLAIM], "else it counts as suspended"
     assert "suspend" not in job(spec())["spec"]
 
 
@@ -172,9 +173,9 @@ def pod(said: tuple[str, str], phase: str = "Failed", *, disrupted: bool = False
 
 
 READY = str(checkout_message(CHECKED_OUT, WORK, 4096))
-FAILED = (READY, end_message("Failed", 2, "no\n", 4096))
-PASSED = (READY, end_message("Passed", 0, "", 4096))
-TOLD = (READY, end_message("Stopped", 143, "half\n", 4096))
+FAILED = (READY, end_message("Failed", "no\n", 4096))
+PASSED = (READY, end_message("Passed", "", 4096))
+TOLD = (READY, end_message("Stopped", "half\n", 4096))
 ENDED = Attempt(3, Phase.FAILED)
 
 

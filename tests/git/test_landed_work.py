@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.probe import Probe
+from parallelproject.git.branches.commit_to_check import commit_to_check, later_part
 from parallelproject.git.branches.landed_work import branch_tip, landed_work
 from parallelproject.git.plumbing.outcome import BranchRewrittenError
 from parallelproject.git.plumbing.store import GitStore, opened
@@ -119,3 +121,23 @@ def test_a_branch_that_was_deleted_is_an_error_of_its_own(remote: Remote) -> Non
     git(remote.path, "update-ref", "-d", f"refs/heads/{BRANCH}")
     with store(remote) as found, pytest.raises(BranchRewrittenError):
         branch_tip(found)
+
+
+def test_a_part_of_a_work_has_a_base_on_the_branch_also_where_a_task_has_several_commits(remote: Remote) -> None:
+    remote.done("a", {"one": "1\n"}).land()
+    remote.done("b", {"two": "2\n"}).land()
+    second = remote.done("c", {"three": "3\n"}).land().commit
+    remote.done("a", {"one": "2\n"}, 2, repair=1).land()
+    remote.done("b", {"two": "3\n"}, 2, repair=1).land()
+    work = seen(remote)
+    assert [change.task for change in work.changes] == ["a", "b", "c"]
+    with store(remote) as found:
+        branch_tip(found)
+        part = later_part(found, work, 2)
+        assert ([change.task for change in part.changes], part.base, part.left_out) == (["a", "b"], second, 1)
+        whole = later_part(found, work, 5)
+        assert whole.changes == work.changes
+        none = later_part(found, work, 0)
+        assert (none.base, none.tip, none.changes, none.left_out) == (work.tip, work.tip, (), 3)
+    with store(remote) as another:  # as in the pod of the next run
+        assert commit_to_check(another, Probe(1), (part.base, part.tip), "", ()).work.changes == part.changes

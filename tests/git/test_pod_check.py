@@ -207,6 +207,7 @@ def test_where_not_all_changes_fit_the_last_ones_are_reported(remote: Remote) ->
     assert found.work is not None
     assert 0 < len(found.work.changes) < 12
     assert git(remote.path, "rev-parse", f"{BRANCH}~{len(found.work.changes)}") == found.work.base
+    assert found.work.left_out == 12 - len(found.work.changes)
 
 
 def _catches(pid: int, number: int) -> bool:

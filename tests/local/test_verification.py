@@ -68,7 +68,7 @@ def test_who_broke_it_repairs_it_on_top(verified: Make, checkout: Checkout, monk
     assert "it breaks the check test, alone" in feedback
     assert "b.txt" in feedback.split("The check printed:")[1]
     assert checkout.state() == {"a/landed", "b/landed", "c/landed", "b/repair/1/landed"}
-    assert "verifying: L0: test; it failed, and runs on parts of the work show who broke it: test" in output
+    assert "verifying: L0: test; failed, searching for the task that broke it: test" in output
     assert f"b broke it (log: {run.state}/verification/test.1.log)" in output
     assert condition(run)["status"] == "True"
     checkout.check()

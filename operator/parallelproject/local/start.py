@@ -8,9 +8,9 @@ from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from parallelproject.core.followups.revision import instruction
+from parallelproject.core.followups.success import is_success
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.hooks import NO_HOOKS
-from parallelproject.core.report.status import is_success
 from parallelproject.local.agents.call import AgentCall, has_calls
 from parallelproject.local.agents.prompts import check_template
 from parallelproject.local.engine import lock

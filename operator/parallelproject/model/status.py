@@ -47,6 +47,8 @@ OUTPUTS_MAX = 64
 """Maximum number of outputs of a task in a status."""
 ENDED_STATES = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 """The states in which nothing of a task runs or will run, unless it is retried."""
+OPEN_STATES = frozenset({TaskState.PENDING, TaskState.RUNNING})
+"""The other ones."""
 
 
 class Reason(StrEnum):

@@ -16,7 +16,7 @@ from parallelproject.controller.projects.project import Json, Project
 from parallelproject.core.hooks.hook_runs import HookLaunch
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.plan import Launch, Plan
-from parallelproject.core.verification.verifying import CheckLaunch
+from parallelproject.core.verification.check_run import CheckLaunch
 from parallelproject.executors.base.executor import CheckStart, HookStart, PublishStart, RepairStart, TaskStart
 from parallelproject.executors.base.optional import Publishes, RunsHooks, Verifies
 from parallelproject.kube.client import Api, ApiError

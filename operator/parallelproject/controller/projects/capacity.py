@@ -6,20 +6,22 @@ without ``suspendOthers`` nothing of this happens.
 """
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
-from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.planner.attempt import Phase
 from parallelproject.core.planner.constraints.shared_limits import Demand, Limits, Share, shares
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.report.status import condition
+from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.model import names
 from parallelproject.model.spec import ProjectPriority, Spec
 from parallelproject.model.status import ConditionType, Reason
+from parallelproject.model.work import WorkKind
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Capacity:
         self._demands: dict[Project, Demand] = {}  # of projects that run or want anything
         self._suspending: set[Project] = set()
         self._shares: dict[Project, Share] = {}
-        self._gone: dict[tuple[str, str], int] = {}  # by namespace and uid of projects: tasks that are still running
+        self._gone: dict[tuple[str, str], int] = {}  # by namespace and uid: tasks and checks that still run
         self._is_stale = False
         self._planned: WeakKeyDictionary[Project, tuple[int, int, int, bool]] = WeakKeyDictionary()
         """Of the last plan of each project: its priority, running tasks, demand, and whether it suspends others."""
@@ -102,8 +104,8 @@ class Capacity:
         return demand is not None and demand.wanted > 0
 
     def not_planned(self, project: Project) -> None:
-        """A project is being deleted, or its spec was not accepted: only its running tasks count."""
-        self._note(project, ProjectPriority.P4.number, _running(project.observed.attempts), 0, suspends=False)
+        """A project is being deleted, or its spec was not accepted: only its running tasks and checks count."""
+        self._note(project, ProjectPriority.P4.number, _running(project.observed), 0, suspends=False)
 
     def dropped(self, project: Project) -> bool:
         """A project was deleted; returns whether attempts of it still count."""
@@ -114,15 +116,15 @@ class Capacity:
         self._stale()
         own = (project.owner.namespace, project.owner.uid)
         self._gone[own] = 0
-        self.remains(*own, project.observed.attempts)
+        self.remains(*own, project.observed)
         return own in self._gone
 
-    def remains(self, namespace: str, uid: str, attempts: Mapping[str, Iterable[Attempt]]) -> None:
-        """The running tasks of a deleted project. A project that never existed does not count, whatever a label
-        says."""
+    def remains(self, namespace: str, uid: str, observed: ObservedAttempts | None) -> None:
+        """The running tasks and checks of a deleted project. A project that never existed does not count, whatever a
+        label says."""
         if (namespace, uid) in self._gone:
             self._stale()
-            self._gone[namespace, uid] = _running(attempts, but=Phase.LAUNCHING)  # the effect is observed later
+            self._gone[namespace, uid] = _running(observed, but=Phase.LAUNCHING)  # the effect is observed later
             if not self._gone[namespace, uid]:
                 del self._gone[namespace, uid]
 
@@ -188,11 +190,15 @@ class Capacity:
             self._stale()
 
 
-def _running(attempts: Mapping[str, Iterable[Attempt]], but: Phase | None = None) -> int:
+def _running(observed: ObservedAttempts | None, but: Phase | None = None) -> int:
+    """How many tasks and checks run. One that waits in a queue does not."""
+    if observed is None:
+        return 0
+    checks = (attempts for work, attempts in observed.others.items() if work.kind is WorkKind.VERIFY)
     return sum(
         attempt.running and attempt.phase is not but and not attempt.waits_for_quota
-        for of_task in attempts.values()
-        for attempt in of_task
+        for attempts in (*observed.attempts.values(), *checks)
+        for attempt in attempts
     )
 
 

@@ -32,6 +32,7 @@ from aiohttp import web
 from kopf._core.reactor.inventory import ResourceMemories, ResourceMemory
 
 from parallelproject.controller.projects.fresh_read import Verifier
+from parallelproject.controller.projects.project import Project
 from parallelproject.controller.projects.review import refusal
 from parallelproject.executors.base.acceptance import Check
 from parallelproject.kube.client import METADATA, REQUEST_SECONDS, Api, ApiError, collection
@@ -135,6 +136,17 @@ class ProjectSource:
         """Whether a deletion of a project in a namespace would be known, but for FRESH_SECONDS."""
         comparer = self._comparers.get(namespace) or self._comparers.get("")
         return comparer is not None and comparer.is_current(FRESH_SECONDS)
+
+    def is_surely_there(self, project: Project) -> bool:
+        """Whether a project is known to exist: nothing starts for it before. If it is not known, it is read.
+
+        A process that was paused wakes up with expired timers, and gets deletions only after that.
+        """
+        owner = project.owner
+        if self.is_current(owner.namespace) or time.monotonic() - project.confirmed < FRESH_SECONDS:
+            return True
+        self.confirm(owner.namespace, owner.name, owner.uid)
+        return False
 
     def confirm(self, namespace: str, name: str, uid: str) -> None:
         """Reads a project, so that it is current or known to be deleted."""

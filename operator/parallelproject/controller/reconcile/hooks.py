@@ -17,7 +17,7 @@ from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.hooks import NO_HOOKS
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.spec import Spec
-from parallelproject.model.status import HookRunState
+from parallelproject.model.status import HookRunState, Reason
 from parallelproject.model.work import Work, WorkKey, WorkKind
 
 _STATES = {
@@ -28,7 +28,9 @@ _STATES = {
     Phase.STOPPED: HookRunState.STOPPED,
     Phase.LOST: HookRunState.STOPPED,
 }
-"""A run whose Job was deleted runs again, as one that was stopped."""
+"""A run whose Job was deleted runs again, as one that was stopped, but not for ever."""
+_LOST_MAX = 5
+"""Of so many runs with one spec the last one has failed if its Job was deleted: something deletes each."""
 
 
 class ObservedHooks(NamedTuple):
@@ -53,6 +55,7 @@ class HookRound:
         book = HookBook(graph, spec.hooks)
         runs = self._runs(project)
         before = {run.step: run.number for run in runs if run.generation != project.generation}
+        runs = [self._given_up(run, before) for run in runs]
         progress = book.progress(runs, before)
         project.ledger = replace(project.ledger, hooks=progress)
         report = book.report(runs, progress)
@@ -92,6 +95,12 @@ class HookRound:
                 self._actions.lookup.look_up(project, key)
         return list(runs.values())
 
+    @staticmethod
+    def _given_up(run: HookRun, before: Mapping[str, int]) -> HookRun:
+        """A run, as failed if its Job and those before were deleted too often."""
+        is_last = run.reason == Reason.LOST and run.number >= before.get(run.step, 0) + _LOST_MAX
+        return run._replace(state=HookRunState.FAILED) if is_last else run
+
     def _is_requested(self, project: Project, run: HookRun) -> bool:
         """Whether it is only requested: its creation may be refused, so that it never existed."""
         attempts = project.observed.of(Work(WorkKind.HOOK, "", run.step))
@@ -99,9 +108,12 @@ class HookRound:
 
     def _run_of(self, project: Project, key: WorkKey, attempt: Attempt) -> HookRun:
         view = project.observed.view(key)
-        claim = view.claim if view else _claim(project.generation)
+        # A claim that somebody has removed says nothing. A failure must count, or it would run for ever.
+        generation = (_generation(view.claim) if view else 0) or project.generation
         state, reason = _STATES[attempt.phase], str(attempt.reason or "")
-        return HookRun(key.step, key.attempt, state, reason, attempt.exit_code, _generation(claim))
+        if attempt.phase is Phase.LOST:
+            reason = Reason.LOST
+        return HookRun(key.step, key.attempt, state, reason, attempt.exit_code, generation)
 
 
 def _recorded(step: str, row: Mapping[str, Any]) -> HookRun:

@@ -6,6 +6,7 @@ from weakref import WeakKeyDictionary
 from parallelproject.controller.actions.actions import Actions
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
+from parallelproject.controller.projects.project_source import ProjectSource
 from parallelproject.core.followups.publishing import Publishing, merged_now, publishing
 from parallelproject.core.followups.revision import revision_of, stage
 from parallelproject.core.graph.graph import CompiledGraph
@@ -19,14 +20,16 @@ from parallelproject.model.work import PUBLISHING
 class PublishingRound:
     """The part of publishing in one round of a project."""
 
-    def __init__(self, keeper: Keeper, actions: Actions) -> None:
+    def __init__(self, keeper: Keeper, actions: Actions, source: ProjectSource) -> None:
         """Prepares it.
 
         Args:
             keeper: Schedules plans of projects whose tasks may have waited for a merge.
             actions: Starts attempts.
+            source: Knows which projects exist.
         """
         self._keeper = keeper
+        self._source = source
         self._actions = actions
         self._revisions: WeakKeyDictionary[Project, tuple[object, str]] = WeakKeyDictionary()
         """The revision to publish, by the facts that it was computed from."""
@@ -47,7 +50,8 @@ class PublishingRound:
         refused = next((found for key, found in refusals.items() if key.work == PUBLISHING), None)
         if refused is not None and not published.is_settled:
             published = published._replace(condition=("Unknown", str(refused.reason), refused.message))
-        if published.launch is not None and not project.deleting and _is_verified(project, decided):
+        is_due = published.launch is not None and not project.deleting and _is_verified(project, decided)
+        if published.launch is not None and is_due and self._source.is_surely_there(project):
             self._actions.publish(project, decided, revision, published.launch)
         merged = merged_now(revision, published.record, decided)
         if merged != project.ledger.merged:

@@ -4,7 +4,6 @@ Slow work (``actions``, the writer) runs concurrently and schedules another plan
 """
 
 import logging
-import time
 from collections.abc import Iterable
 from functools import partial
 from weakref import WeakKeyDictionary
@@ -16,7 +15,7 @@ from parallelproject.controller.projects.capacity import NOTHING_YET
 from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
-from parallelproject.controller.projects.project_source import FRESH_SECONDS, ProjectSource
+from parallelproject.controller.projects.project_source import ProjectSource
 from parallelproject.controller.projects.status_writer import Writer
 from parallelproject.controller.reconcile.hooks import HookRound
 from parallelproject.controller.reconcile.publishing import PublishingRound
@@ -70,9 +69,9 @@ class Reconciler:
         self._feed = feed
         self._meter = meter
         self._readiness = readiness
-        self._publishing = PublishingRound(registry, actions)
+        self._publishing = PublishingRound(registry, actions, source)
         self._hooks = HookRound(actions)
-        self._verification = ClusterVerification(registry.capacity, actions, removal, feed)
+        self._verification = ClusterVerification(registry.capacity, source, actions, removal, feed)
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
 
     def reconcile(self, project: Project) -> None:
@@ -151,7 +150,7 @@ class Reconciler:
         unsettled = project.observed.unsettled
         with self._meter.planning():
             decided = plan(graph, spec, project.ledger, unsettled, now, self._capacity.share(project))
-            if (decided.launches or decided.hooks) and not self._is_surely_there(project):
+            if (decided.launches or decided.hooks) and not self._source.is_surely_there(project):
                 decided = plan(graph, spec, project.ledger, unsettled, now, NOTHING_YET)
         self._capacity.planned(project, spec, decided)
         before, project.decided, project.ledger = project.ledger, decided, decided.ledger
@@ -202,15 +201,3 @@ class Reconciler:
         elif expires <= now and self._writer.is_written(project):
             self._actions.delete(project)
         return max(expires, now + 1)
-
-    def _is_surely_there(self, project: Project) -> bool:
-        """Whether a project is known to exist before something starts for it; if it is not known, it is read.
-
-        A process that was paused wakes up with expired timers, and gets deletions only after that.
-        """
-        if self._source.is_current(project.owner.namespace):
-            return True
-        if time.monotonic() - project.confirmed < FRESH_SECONDS:
-            return True
-        self._source.confirm(project.owner.namespace, project.owner.name, project.owner.uid)
-        return False

@@ -132,8 +132,7 @@ class Registry:
         """An attempt of a project was observed; returns whether the project is known."""
         project = self.find(namespace, name, uid)
         if project is None:
-            known = self._observed.get((namespace, uid))
-            self.capacity.remains(namespace, uid, known.attempts if known is not None else {})
+            self.capacity.remains(namespace, uid, self._observed.get((namespace, uid)))
             return False
         if project.observed.changed:
             self.again(project)
@@ -147,7 +146,7 @@ class Registry:
         if observed is None:
             return
         observed.forget(key)
-        self.capacity.remains(namespace, uid, observed.attempts)
+        self.capacity.remains(namespace, uid, observed)
         if observed.is_empty:
             del self._observed[namespace, uid]
 
@@ -156,7 +155,7 @@ class Registry:
     def again(self, project: Project, seconds: float = 0.0) -> None:
         """Schedules a plan of a project, now or after a number of seconds."""
         if not self.is_current(project):
-            self.capacity.remains(project.owner.namespace, project.owner.uid, project.observed.attempts)
+            self.capacity.remains(project.owner.namespace, project.owner.uid, project.observed)
             return
         if seconds <= 0:
             self.queue.put((project.owner.namespace, project.owner.name))

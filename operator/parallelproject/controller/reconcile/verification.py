@@ -13,13 +13,16 @@ from parallelproject.controller.actions.removal import Removal
 from parallelproject.controller.projects.capacity import Capacity
 from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.project import Project
+from parallelproject.controller.projects.project_source import ProjectSource
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Phase
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.verification.check_run import CheckLaunch, CheckRun
 from parallelproject.core.verification.notices import notice
 from parallelproject.core.verification.record import VerificationRecord
+from parallelproject.core.verification.sentences import change_words
 from parallelproject.core.verification.state import VerificationState
-from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, change_words, fingerprints, verify
+from parallelproject.core.verification.verifying import fingerprints, verify
 from parallelproject.executors.base.executor import RepairStart
 from parallelproject.executors.base.observed_checks import ObservedCheck, observed_checks
 from parallelproject.executors.base.task_file import end_of, verification_feedback
@@ -44,16 +47,20 @@ class _Runs(NamedTuple):
 class ClusterVerification:
     """The verification of projects."""
 
-    def __init__(self, capacity: Capacity, actions: Actions, removal: Removal, feed: Feed) -> None:
+    def __init__(
+        self, capacity: Capacity, source: ProjectSource, actions: Actions, removal: Removal, feed: Feed
+    ) -> None:
         """Prepares it.
 
         Args:
             capacity: The limits that projects share.
+            source: Knows which projects exist.
             actions: Starts and stops runs.
             removal: Removes finished ones.
             feed: Reports results.
         """
         self._capacity = capacity
+        self._source = source
         self._actions = actions
         self._removal = removal
         self._feed = feed
@@ -79,7 +86,7 @@ class ClusterVerification:
         if settings is None:
             self._stop(project, active, Reason.STOPPED)
             self._clear(project, seen)
-            self._capacity.checks(project, len(active), 0)
+            self._capacity.checks(project, sum(not each.attempt.waits_for_quota for each in active), 0)
             return None
         if not project.take_record():
             return self._conditions.get(project, project.record.state.condition)
@@ -94,11 +101,14 @@ class ClusterVerification:
         useless = {(run.check, run.number) for run in found.stops}
         self._stop(project, [each for each in active if each.id in useless], str(decided.stopped or Reason.STOPPED))
         self._stop(project, [each for each in active if each.attempt.cannot_begin], Reason.START_ERROR)
+        queued = [each for each in active if each.attempt.waits_for_quota]
+        if spec.suspend:  # its queue may admit it at any moment
+            self._stop(project, queued, Reason.SUSPENDED)
         is_written = project.record is project.known_record
         may_start = not (spec.stop or project.deleting or decided.stopped)
         wanted = found.launches if is_written and may_start else ()
         started = self._start(project, wanted)
-        self._capacity.checks(project, len(active) + started, len(wanted) - started)
+        self._capacity.checks(project, len(active) - len(queued) + started, len(wanted) - started)
         condition = self._conditions[project] = _with_trouble(project, found.condition, active)
         return condition
 
@@ -135,6 +145,8 @@ class ClusterVerification:
 
     def _start(self, project: Project, launches: Sequence[CheckLaunch]) -> int:
         """Starts as many runs as the limits allow that projects share; returns how many."""
+        if launches and not self._source.is_surely_there(project):
+            return 0  # it is planned again when it was read
         share = self._capacity.share(project)
         allowed = launches if share is None else launches[: max(0, share.room)]
         for launch in allowed:

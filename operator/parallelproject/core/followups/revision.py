@@ -8,10 +8,11 @@ import hashlib
 import json
 from typing import Any
 
+from parallelproject.core.followups.success import is_success, levels_that_passed
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import needs
 from parallelproject.core.planner.attempt import NEW
-from parallelproject.core.planner.failures import all_done, is_done
+from parallelproject.core.planner.failures import is_done
 from parallelproject.core.planner.plan import Plan
 from parallelproject.model.branches import landing_branch, offered_branch
 from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
@@ -28,11 +29,12 @@ def done_tasks(graph: CompiledGraph, plan: Plan) -> list[int]:
     return [i for i, state in enumerate(plan.states) if graph.level[i] < last and state in ENDED_STATES]
 
 
-def stage(plan: Plan) -> tuple[int, bool, int]:
+def stage(plan: Plan) -> tuple[object, ...]:
     """A value that changes when ``revision_of`` may change, apart from the spec. It is fast to compute."""
-    snapshot = plan.ledger.snapshot
+    ledger = plan.ledger
     # A task of a level that is done may succeed late, after it counted as failed.
-    return plan.level, plan.completed, sum(snapshot.unfinished[: plan.level]) if snapshot else 0
+    late = sum(ledger.snapshot.unfinished[: plan.level]) if ledger.snapshot else 0
+    return plan.level, plan.completed, late, ledger.verified
 
 
 def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
@@ -47,7 +49,11 @@ def revision_of(graph: CompiledGraph, spec: Spec, plan: Plan) -> str:
     ]
     git = spec.git
     where = [git.url, git.base_ref, git.branch, git.strategy.value, git.is_by_level]
-    return f"{_digest(where)[:_WHERE]}-{_digest([git.model_dump(mode='json'), plan.completed, rows])[:12]}"
+    what: list[object] = [git.model_dump(mode="json"), plan.completed, rows]
+    passed = levels_that_passed(graph, plan)
+    if passed < _done_levels(graph, plan):  # what passes later may be merged then
+        what.append(passed)
+    return f"{_digest(where)[:_WHERE]}-{_digest(what)[:12]}"
 
 
 def is_elsewhere(revision: str, other: str) -> bool:
@@ -85,7 +91,7 @@ def instruction(graph: CompiledGraph, spec: Spec, plan: Plan, project: str, titl
         fields["title"] = wanted.title
     if wanted.body:
         fields["body"] = wanted.body
-    is_whole = plan.completed and all_done(graph, plan.states, plan.unmet) and not plan.open_hooks
+    is_whole = plan.completed and is_success(graph, plan)
     if is_whole:
         fields["isWhole"] = True
     if git and git.is_by_task:
@@ -145,8 +151,9 @@ def _done_levels(graph: CompiledGraph, plan: Plan) -> int:
 
 
 def _whole_levels(graph: CompiledGraph, spec: Spec, plan: Plan) -> int:
-    """How many levels from the first on may be merged: those that are done, up to the first one with a failure."""
-    done = _done_levels(graph, plan)
+    """How many levels from the first on may be merged: those that are done and have passed the verification, up to the
+    first one with a failure."""
+    done = min(_done_levels(graph, plan), levels_that_passed(graph, plan))
     if spec.failure_policy is FailurePolicy.CONTINUE and plan.stopped is None:
         return done
 

@@ -64,12 +64,12 @@ class HookBook:
         """
         ended, running, failed = set(), set(), ""
         for step, run in _last(runs).items():
-            stops = run.state is _FAILED and self._stops(step)
+            stops = run.state is _FAILED and self.stops(step)
             if run.state is _RUNNING:
                 running.add(step)
             elif stops and run.number > forgiven.get(step, 0):
                 failed = failed or str(self._occasions[step])
-            elif run.state is _SUCCEEDED or (run.state is _FAILED and not stops):
+            elif self.has(step) and (run.state is _SUCCEEDED or (run.state is _FAILED and not stops)):
                 ended.add(step)
         return HookProgress(frozenset(ended), frozenset(running), failed)
 
@@ -99,11 +99,11 @@ class HookBook:
 
     def outcome(self, run: HookRun) -> str:
         """How a run has failed and what follows: ``beforeLevel of L0 failed (exit code 3), the project continues``."""
-        then = "the project stops" if self._stops(run.step) else "the project continues"
+        then = "the project stops" if self.stops(run.step) else "the project continues"
         return f"{self.words(run.step)} failed ({_cause(run)}), {then}"
 
     def _condition(self, last: Mapping[str, HookRun], progress: HookProgress) -> tuple[str, str, str]:
-        failed = [self.outcome(run) for run in last.values() if run.state is _FAILED]
+        failed = [self.outcome(run) for run in last.values() if run.state is _FAILED and self.has(run.step)]
         if failed:
             return "False", Reason.HOOK_FAILED.value, listed(failed, _NAMED)
         if progress.running:
@@ -118,7 +118,8 @@ class HookBook:
         """A hook that runs, and what keeps it from starting."""
         return f"{self.words(run.step)} ({run.reason})" if run.reason else self.words(run.step)
 
-    def _stops(self, step: str) -> bool:
+    def stops(self, step: str) -> bool:
+        """Whether the project stops when this hook fails."""
         occasion = self._occasions.get(step)
         hook = self._hooks.of(occasion.kind) if occasion else None
         return hook is not None and hook.on_failure is OnHookFailure.STOP

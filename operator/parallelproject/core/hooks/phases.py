@@ -9,9 +9,7 @@ from parallelproject.core.planner.hooks import HookOccasion
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import HookKind, Spec
-from parallelproject.model.status import GroupPhase, TaskState
-
-_OPEN = frozenset({TaskState.PENDING, TaskState.RUNNING})
+from parallelproject.model.status import OPEN_STATES, GroupPhase, TaskState
 
 
 def phases(graph: CompiledGraph, spec: Spec, plan: Plan, requested: Container[str] = ()) -> dict[str, GroupPhase]:
@@ -35,12 +33,12 @@ def phases(graph: CompiledGraph, spec: Spec, plan: Plan, requested: Container[st
     found = {}
     for group, tasks in graph.groups.items():
         last = max(graph.level[i] for i in tasks)
-        is_open = any(plan.states[i] in _OPEN for i in tasks)
+        is_open = any(plan.states[i] in OPEN_STATES for i in tasks)
         is_landed = any(plan.states[i] is TaskState.SUCCEEDED for i in tasks)
         if is_open and not any(map(has_started, tasks)):
             found[group] = GroupPhase.PRE_EXECUTION
         elif is_open:
-            repairs = [i in graph.rerun_after for i in tasks if plan.states[i] in _OPEN]
+            repairs = [i in graph.rerun_after for i in tasks if plan.states[i] in OPEN_STATES]
             is_repair = spec.verification is not None and all(repairs)
             found[group] = GroupPhase.VALIDATION if is_repair else GroupPhase.EXECUTION
         elif HookOccasion(HookKind.AFTER_GROUP, None, group).step in plan.open_hooks or (is_landed and last >= merged):

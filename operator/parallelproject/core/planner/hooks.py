@@ -14,11 +14,10 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.names import level_name
 from parallelproject.model.spec import HookKind, Hooks
-from parallelproject.model.status import TaskState
+from parallelproject.model.status import OPEN_STATES, TaskState
 
 _SLUG, _DIGEST = 32, 8
 """Most characters of a group in the name of a step, and hex digits that tell groups with the same letters apart."""
-_OPEN = frozenset({TaskState.PENDING, TaskState.RUNNING})
 _WHEN = {
     HookKind.BEFORE_LEVEL: "before-level",
     HookKind.AFTER_LEVEL: "after-level",
@@ -104,7 +103,7 @@ def hook_facts(
         for group, tasks in graph.groups.items():
             occasion = HookOccasion(HookKind.AFTER_GROUP, None, group)
             is_open = occasion.step not in progress.ended and has_started(tasks)
-            if is_open and not any(states[i] in _OPEN for i in tasks):
+            if is_open and not any(states[i] in OPEN_STATES for i in tasks):
                 due.append(occasion)
     return HookFacts(progress, due)
 

@@ -10,13 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from parallelproject.core.followups.publishing import Publishing
+from parallelproject.core.followups.success import are_all_done, has_passed, is_success
 from parallelproject.core.graph.graph import CompiledGraph, natural_key
 from parallelproject.core.hooks.hook_runs import HookReport
 from parallelproject.core.hooks.phases import phases
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Inquiry, Record, settle
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
-from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import Outputs, kept, kept_text, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, Plan
@@ -504,11 +504,6 @@ def _conditions(
     return _dated(conditions, last, generation, now)
 
 
-def is_success(graph: CompiledGraph, plan: Plan) -> bool:
-    """Whether all tasks succeeded, or are skipped without a failure, and no hook is left that has to run."""
-    return all_done(graph, plan.states, plan.unmet) and not plan.open_hooks
-
-
 def result_of(graph: CompiledGraph, plan: Plan, verified: tuple[str, str, str] | None = None) -> tuple[str, str, bool]:
     """How a completed plan ended: a reason, a sentence, and whether all tasks succeeded and passed the verification.
 
@@ -533,12 +528,13 @@ def result_of(graph: CompiledGraph, plan: Plan, verified: tuple[str, str, str] |
         reason, message = str(plan.stopped), f"{done}; the rest was stopped"
     elif failed:
         reason, message = "TasksFailed", f"{done}; {_failures(graph, plan, failed)}"
+    elif not has_passed(graph, plan):
+        reason, message = "VerificationFailed", f"{done}; what has landed has not passed the verification"
     else:
         reason, message = "AllSucceeded", done
-    is_good = is_success(graph, plan)
-    if is_good and verified is not None and verified[0] == "False":
+    if verified is not None and verified[0] == "False" and are_all_done(graph, plan):
         return verified[1], _cut(f"{done}; {verified[2]}"), False
-    return reason, _cut(message), is_good
+    return reason, _cut(message), is_success(graph, plan)
 
 
 def _health(

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.verification.failure_report import read_failure
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.packed_lines import most_that_fit, pack, pack_lines, unpack
+from parallelproject.core.verification.printed_end import PRINTED_MAX, last_lines
 from parallelproject.core.verification.probe import LandedChange, ProbeOutcome
 
 Json = dict[str, Any]
@@ -21,11 +22,8 @@ _HEAD_BYTES = 400
 """Maximum size of the first line."""
 _SAID_BYTES = 200
 """Maximum size of a sentence in it."""
-_LINE_MAX = 500
 _END_LINES = 15
 """So many lines at the end of an output are kept before others: tools print their summary there."""
-_READ_MAX = 400_000
-"""Maximum characters of an output that are read."""
 _GAP = "[…]"
 SKIPPED, CHECKED_OUT = "Skipped", "CheckedOut"
 """Outcomes next to those of ``ProbeOutcome``: nothing had to run, the workspace is ready."""
@@ -63,9 +61,9 @@ def checkout_message(outcome: str, work: LandedWork | None, most: int, said: str
     return json.dumps(head | work_head(work)) + "\n" + packed
 
 
-def end_message(outcome: str, exit_code: int | None, printed: str, most: int, said: str = "") -> str:
+def end_message(outcome: str, printed: str, most: int, said: str = "") -> str:
     """What the container reports that waits for the command; arguments as of ``checkout_message``."""
-    head: Json = {"outcome": outcome, **_said(said)} | ({"exitCode": exit_code} if exit_code is not None else {})
+    head: Json = {"outcome": outcome, **_said(said)}
     body = packed_print(printed, most - _HEAD_BYTES) if printed else ""
     return json.dumps(head) + (f"\n{body}" if body else "")
 
@@ -81,7 +79,7 @@ def read_end(checked_out: str, ended: str) -> CheckEnd | None:
         return CheckEnd(ProbeOutcome(first["outcome"]), work)
     if first.get("outcome") != CHECKED_OUT:
         return None
-    printed = unpack(packed_end)
+    printed = unpack(packed_end, PRINTED_MAX)
     if last.get("outcome") == ProbeOutcome.STOPPED:
         return CheckEnd(ProbeOutcome.BROKEN, work, printed, is_stopped=True)
     if last.get("outcome") in (ProbeOutcome.PASSED, ProbeOutcome.FAILED):
@@ -96,7 +94,8 @@ def said_in(message: str) -> str:
 
 def work_head(work: LandedWork) -> Json:
     """The fields that stand next to a packed work."""
-    return {"base": work.base, "tip": work.tip, "changes": len(work.changes)}
+    head: Json = {"base": work.base, "tip": work.tip, "changes": len(work.changes)}
+    return head | ({"leftOut": work.left_out} if work.left_out else {})
 
 
 def packed_work(work: LandedWork, most: int) -> str | None:
@@ -111,7 +110,7 @@ def packed_work(work: LandedWork, most: int) -> str | None:
 
 def read_work(head: Mapping[str, Any], packed: str) -> LandedWork | None:
     """The work that was packed; None if a change is missing."""
-    base, tip, count = head.get("base"), head.get("tip"), head.get("changes")
+    base, tip, count, left_out = (head.get(name) for name in ("base", "tip", "changes", "leftOut"))
     if not (isinstance(base, str) and isinstance(tip, str) and isinstance(count, int)):
         return None
     changes: list[tuple[str, int, int]] = []
@@ -131,12 +130,13 @@ def read_work(head: Mapping[str, Any], packed: str) -> LandedWork | None:
             LandedChange(task, "", tuple(paths.get(i, ())), lines, retries)
             for i, (task, lines, retries) in enumerate(changes)
         ),
+        left_out if isinstance(left_out, int) and left_out > 0 else 0,
     )
 
 
 def packed_print(printed: str, most: int) -> str:
     """An output in which lines are dropped until it fits: last those at its end and those that name what failed."""
-    lines = [line[:_LINE_MAX] for line in printed[-_READ_MAX:].rstrip("\n").split("\n")]
+    lines = last_lines(printed.rstrip("\n"))
     order = sorted(range(len(lines)), key=lambda i: (_dispensable(lines, i), -i))
 
     def packed(count: int) -> str:

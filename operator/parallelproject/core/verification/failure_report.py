@@ -8,15 +8,14 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
+from parallelproject.core.verification.printed_end import last_lines
 from parallelproject.core.verification.probe import ProbeOutcome
 
-_READ_MAX = 400_000
-"""Maximum characters that are read: the end, where tools print their summary."""
-_LINE_MAX = 500
 _NAMES_MAX = 200
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# All of these are matched against one short line, so that no output takes long to read.
+# All of these are matched against one short line, and those that begin with blanks only at its start: no output takes
+# long to read.
 _PATH = r"(?<![\w./@+\\-])([\w./@+\\-]*\w\.[A-Za-z]\w{0,9})"
 _FILE = re.compile(rf'{_PATH}(?::\d|\(\d+,\d+\)|:\[\d+,\d+\]|", line \d|::| *$)')
 _HEADED = re.compile(rf"[ \t]*(?:FAIL|ERROR|FAILED|❯|×) +{_PATH}\b")
@@ -59,24 +58,25 @@ def read_failure(output: str) -> FailureReport:
     tests: dict[str, None] = {}
     paths: dict[str, None] = {}
     is_built = True
-    for full in output[-_READ_MAX:].split("\n"):
-        line = _COLOUR.sub("", full[:_LINE_MAX]).rstrip()
+    for full in last_lines(output):
+        line = _COLOUR.sub("", full).rstrip()
+        if not line:
+            continue
         if found := _TESTS.match(line):
             tests[_test_name(found)] = None
-        for path in (*_FILE.findall(line), *_HEADED.findall(line), *_PACKAGE.findall(line)):
+        heads = (found[1] for found in (_HEADED.match(line), _PACKAGE.match(line)) if found)
+        for path in (*_FILE.findall(line), *heads):
             paths[path.replace("\\", "/").removeprefix("./")] = None
         is_built = is_built and _NOT_BUILT.search(line) is None
     return FailureReport(frozenset(list(tests)[-_NAMES_MAX:]), frozenset(list(paths)[-_NAMES_MAX:]), is_built)
 
 
-def judge(original: FailureReport, exit_code: int, output: str) -> ProbeOutcome:
-    """Whether a probe has the failure that is searched.
+def judge(original: FailureReport, output: str) -> ProbeOutcome:
+    """Whether a probe whose command failed has the failure that is searched.
 
     It has not if it names failed tests, and none of them is among the original ones. A probe whose code does not
     compile or load, where the original one did, says nothing: it lacks a change that others need.
     """
-    if exit_code == 0:
-        return ProbeOutcome.PASSED
     found = read_failure(output)
     if original.is_built and not found.is_built:
         return ProbeOutcome.CONFLICT

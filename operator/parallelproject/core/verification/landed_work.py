@@ -15,6 +15,8 @@ class LandedWork(NamedTuple):
     tip: str
     changes: tuple[LandedChange, ...]
     """In the order in which they landed."""
+    left_out: int = 0
+    """Number of changes below the base that are not verified either: they did not fit into the report of a pod."""
 
     def to_json(self) -> Json:
         """The same as plain data."""

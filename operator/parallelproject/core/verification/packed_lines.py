@@ -8,8 +8,8 @@ import base64
 import zlib
 from collections.abc import Callable, Sequence
 
-_READ_MAX = 1_000_000
-"""Maximum bytes of a text that is unpacked: others may have written it."""
+UNPACKED_MAX = 1_000_000
+"""Maximum bytes of a text that is unpacked, by default: others may have written it."""
 _BLOCK = 5
 """Characters of base85 for 4 bytes."""
 
@@ -19,19 +19,19 @@ def pack(text: str) -> str:
     return base64.b85encode(zlib.compress(text.encode(errors="surrogatepass"), 9)).decode()
 
 
-def unpack(packed: str) -> str:
-    """What was packed, or the whole lines at its start that can be read."""
-    text, is_whole = _inflated(packed)
+def unpack(packed: str, most: int = UNPACKED_MAX) -> str:
+    """What was packed, or the whole lines at its start that can be read and have no more bytes."""
+    text, is_whole = _inflated(packed, most)
     if not is_whole:  # of a block that was cut, the last bytes would be wrong
-        text, is_whole = _inflated(packed[: len(packed) - len(packed) % _BLOCK])
+        text, is_whole = _inflated(packed[: len(packed) - len(packed) % _BLOCK], most)
     return text if is_whole else text[: text.rfind("\n") + 1]
 
 
-def _inflated(packed: str) -> tuple[str, bool]:
+def _inflated(packed: str, most: int) -> tuple[str, bool]:
     """The text as far as it can be read, and whether it has its end."""
     stream = zlib.decompressobj()
     try:
-        found = stream.decompress(base64.b85decode(packed), _READ_MAX)
+        found = stream.decompress(base64.b85decode(packed), most)
     except (ValueError, zlib.error):
         return "", False
     return found.decode(errors="replace"), stream.eof

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.verification.check_message import packed_print, packed_work, read_work, work_head
+from parallelproject.core.verification.check_run import CheckRun
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.needs import with_needs
 from parallelproject.core.verification.packed_lines import unpack
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.state import Repair, VerificationState
-from parallelproject.core.verification.verifying import CheckRun
 from parallelproject.model.verification_status import WORK_BYTES
 
 _TIP_BYTES, _PROBE_BYTES = 3_500, 700

@@ -73,6 +73,7 @@ class VerificationState:
         return {
             "levels": self.verified.levels,
             "tasks": dict(self.verified.tasks),
+            "failedFrom": self.verified.failed_from,
             "checks": dict(self.checks),
             "passed": {check: list(passed) for check, passed in self.passed.items()},
             "epoch": self.epoch,
@@ -95,7 +96,11 @@ class VerificationState:
         try:
             status, reason, message = found["condition"]
             return cls(
-                VerifiedWork(_count(found["levels"]), {str(task): _count(n) for task, n in found["tasks"].items()}),
+                VerifiedWork(
+                    _count(found["levels"]),
+                    {str(task): _count(n) for task, n in found["tasks"].items()},
+                    _failed_from(found, status),
+                ),
                 {str(name): str(fingerprint) for name, fingerprint in found["checks"].items()},
                 {str(name): PassedCheck(*map(str, passed)) for name, passed in found["passed"].items()},
                 _count(found["epoch"]),
@@ -181,6 +186,12 @@ class VerificationState:
             condemned=tuple(task for task in self.condemned if task not in gone),
             forgiven={**self.forgiven, **{task: len(repairs[task]) for task in gone}},
         )
+
+
+def _failed_from(found: Json, status: object) -> int | None:
+    """The field of ``VerifiedWork``. Earlier versions did not have it: after a failure nothing is known to pass."""
+    level = found.get("failedFrom", 0 if status == "False" else None)
+    return None if level is None else _count(level)
 
 
 def _count(value: object) -> int:

@@ -14,8 +14,8 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.hooks.hook_runs import HookLaunch
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.verification.check_run import CheckLaunch
 from parallelproject.core.verification.probe import Probe
-from parallelproject.core.verification.verifying import CheckLaunch
 from parallelproject.executors.base.owner import Owner
 from parallelproject.kube.client import collection
 from parallelproject.model.spec import Spec
@@ -146,9 +146,22 @@ class CheckStart:
     """What it runs on."""
 
     @property
+    def role(self) -> str | None:
+        """The role whose template it runs in."""
+        spec = self.spec
+        return self.launch.check.role or spec.defaults.role or (spec.roles[0].name if spec.roles else None)
+
+    @property
+    def queue(self) -> str | None:
+        """The queue that admits it, if one does."""
+        role = self.spec.role(self.role)
+        return (role.queue_name if role else None) or self.spec.queue_name
+
+    @property
     def claim(self) -> str:
         """What it runs on, for processes that find it later."""
-        return CheckClaim(self.launch.revision, self.launch.probe.name if self.launch.probe else "").to_json()
+        probe = self.launch.probe.name if self.launch.probe else ""
+        return CheckClaim(self.launch.revision, probe, 0 if self.queue else 1).to_json()
 
 
 class CheckClaim(NamedTuple):
@@ -157,6 +170,8 @@ class CheckClaim(NamedTuple):
     revision: str
     probe: str
     """The name of the probe; empty: all of the work."""
+    slots: int = 1
+    """As of ``core.planner.claim.Claim``: 0 if a queue admits it."""
 
     def to_json(self) -> str:
         """As text."""

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from parallelproject.core.planner.attempt import Attempt, Phase
+from parallelproject.core.verification.check_run import CheckRun
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
-from parallelproject.core.verification.verifying import CheckRun
 from parallelproject.executors.base.executor import CheckClaim
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.base.optional import Verifies

@@ -1,6 +1,6 @@
 """The Job of a run of a check: its pod checks out what has landed, or a part of it, and runs the command. Pure."""
 
-from parallelproject.core.verification.verifying import CheckLaunch
+from parallelproject.core.verification.check_run import CheckLaunch
 from parallelproject.executors.base.delivery_instruction import WORKSPACE, check_instruction, deadline_of
 from parallelproject.executors.base.executor import CheckStart
 from parallelproject.executors.base.identity import labels
@@ -24,7 +24,7 @@ from parallelproject.executors.job.delivery_pod import add_delivery
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.role_template import pod_template
 from parallelproject.model import names
-from parallelproject.model.spec import Git, Spec
+from parallelproject.model.spec import Git
 
 CHECK_FILE = "check.json"
 _KEPT_SECONDS = 6 * 3600
@@ -43,7 +43,7 @@ def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
         image: The image of ``pproj-git``.
     """
     owner, spec, launch = start.owner, start.spec, start.launch
-    check, role = launch.check, _role_of(spec, launch)
+    check, role = launch.check, start.role
     given = inherited(spec.job_metadata, start.metadata)
     template = pod_template(spec, role)
     metadata, pod = child(template, "metadata"), child(template, "spec")
@@ -68,19 +68,13 @@ def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
         names.ANNOTATION_CHECK: check_instruction(spec, git, owner.name, owner.uid, _what(launch, pod)),
     }
     metadata.pop("name", None)
-    described = spec.role(role)
-    queue = (described.queue_name if described else None) or spec.queue_name
+    queue = start.queue
     deadline = deadline_of(check.active_deadline_seconds or spec.defaults.active_deadline_seconds)
     made = single_run.manifest(
         owner, start.key, start.claim, template, deadline, queue_labels(spec, queue), given, suspend=bool(queue)
     )
     made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
     return made
-
-
-def _role_of(spec: Spec, launch: CheckLaunch) -> str | None:
-    """The role whose template a check runs in."""
-    return launch.check.role or spec.defaults.role or spec.roles[0].name
 
 
 def _what(launch: CheckLaunch, pod: Json) -> Json:

@@ -73,6 +73,17 @@ def _has_any(store: GitStore, commit: str, patterns: Sequence[str]) -> bool:
 
 
 def later_part(store: GitStore, work: LandedWork, count: int) -> LandedWork:
-    """The last changes of a work, above the commit below them."""
-    first = work.changes[len(work.changes) - count]
-    return landed_work(store, store.text("rev-parse", f"{first.commit}^"), work.tip)
+    """The part of a work that its last commits have made; with no commit it has no change, and begins at the tip.
+
+    Its base is a commit of the branch, which each later run of the check finds again. The commits of the changes may
+    exist only here, where a task has several of them.
+
+    Args:
+        store: The git directory in which the work was found.
+        work: The work.
+        count: Maximum number of commits.
+    """
+    line = store.text("rev-list", "--first-parent", f"--max-count={count + 1}", work.tip, f"^{work.base}").split()
+    base = line[count] if count < len(line) else work.base
+    part = landed_work(store, base, work.tip)
+    return part._replace(left_out=max(1, len(work.changes) - len(part.changes)))

@@ -19,6 +19,7 @@ from parallelproject.core.verification.check_message import (
     end_message,
 )
 from parallelproject.core.verification.landed_work import LandedWork
+from parallelproject.core.verification.printed_end import PRINTED_MAX
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.git.branches.commit_to_check import RewrittenError, commit_to_check, later_part
 from parallelproject.git.container.sidecar import WRAPPER, ReplacedError, SidecarFolder, equip, wait_for_end
@@ -27,9 +28,6 @@ from parallelproject.git.plumbing.outcome import ConflictError
 from parallelproject.git.plumbing.store import GitStore, opened
 from parallelproject.git.workspace.prepare import check_out, prepared_base
 from parallelproject.plain_file import open_plain
-
-_PRINTED_MAX = 400_000
-"""Most bytes that are read of what a check has printed: the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +87,11 @@ def check_out_pod(
 
 
 def _fitting(store: GitStore, outcome: str, work: LandedWork, most: int, said: str) -> str:
-    """The report, where it does not fit with as many of the last changes as do: the culprit is searched in those."""
-    count = len(work.changes)
-    while (message := checkout_message(outcome, work, most, said)) is None:
+    """The report, where it does not fit with fewer changes, the last ones: the culprit is searched in those first."""
+    part, count = work, len(work.changes)
+    while (message := checkout_message(outcome, part, most, said)) is None:
         count //= 2
-        work = later_part(store, work, count)
+        part = later_part(store, work, count)
     return message
 
 
@@ -114,22 +112,22 @@ def report_check(place: Place, state: SidecarFolder, most: int, answer: Callable
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopping
         if not stopping and state.has_started():
-            answer(end_message(ProbeOutcome.STOPPED, None, _printed(state), most))
+            answer(end_message(ProbeOutcome.STOPPED, _printed(state), most))
         stopping = True
 
     signal.signal(signal.SIGTERM, stop)
     if prepared_base(place) is None:
-        return end_message(SKIPPED, None, "", most)
+        return end_message(SKIPPED, "", most)
     try:
         code, _ = wait_for_end(place, state, lambda: stopping)
     except ReplacedError:
-        return end_message(ProbeOutcome.BROKEN, None, "", most, "the check removed its lock: its end is not known")
+        return end_message(ProbeOutcome.BROKEN, "", most, "the check removed its lock: its end is not known")
     if stopping:
-        return end_message(ProbeOutcome.STOPPED, code, _printed(state), most)
+        return end_message(ProbeOutcome.STOPPED, _printed(state), most)
     if code is None or code == NOT_REPORTED:
-        return end_message(ProbeOutcome.BROKEN, code, "", most, "the command of the check could not be run to its end")
+        return end_message(ProbeOutcome.BROKEN, "", most, "the command of the check could not be run to its end")
     outcome = ProbeOutcome.FAILED if code else ProbeOutcome.PASSED
-    return end_message(outcome, code, _printed(state) if code else "", most)
+    return end_message(outcome, _printed(state) if code else "", most)
 
 
 def _printed(state: SidecarFolder) -> str:
@@ -139,7 +137,7 @@ def _printed(state: SidecarFolder) -> str:
         return ""
     try:
         size = os.fstat(file).st_size
-        found = os.pread(file, _PRINTED_MAX, max(0, size - _PRINTED_MAX))
+        found = os.pread(file, PRINTED_MAX, max(0, size - PRINTED_MAX))
     finally:
         os.close(file)
     return found.decode(errors="replace")

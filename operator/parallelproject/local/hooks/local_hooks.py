@@ -122,7 +122,7 @@ class LocalHooks:
         """An event of a hook, with its log, how long it took, and what follows from its failure."""
         step = HookOccasion(HookKind(event.hook), event.level, event.group).step
         key = WorkKey.of_hook(step, event.number)
-        then = "the run stops" if self.progress.failed else "the run continues"
+        then = "the run stops" if self._book.stops(step) else "the run continues"
         return event._replace(
             log=self._directory.hook_log(step, event.number),
             took=self._took.get(key),

@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.verification.check_run import CheckLaunch, CheckRun
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.needs import with_needs
 from parallelproject.core.verification.notices import notice
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
+from parallelproject.core.verification.sentences import change_words
 from parallelproject.core.verification.state import Repair, VerificationState
-from parallelproject.core.verification.verifying import CheckLaunch, CheckRun, change_words, fingerprints, verify
+from parallelproject.core.verification.verifying import fingerprints, verify
 from parallelproject.executors.base.task_file import verification_feedback
 from parallelproject.local.delivery import side_checkout
 from parallelproject.local.delivery.attempts import Deliveries, end_of_file

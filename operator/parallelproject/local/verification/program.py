@@ -76,7 +76,7 @@ class _CheckedWork:
                 return CheckResult(ProbeOutcome.CONFLICT)
         if not found.is_needed:
             say("it is about nothing that has changed, or that exists: it is not run")
-            return CheckResult(ProbeOutcome.PASSED, 0, found.work, is_needed=False)
+            return CheckResult(ProbeOutcome.PASSED, found.work)
         if checkout.runner.is_stopping:
             return None
         workspace.add_files()
@@ -87,9 +87,9 @@ class _CheckedWork:
         if checkout.runner.is_stopping:
             return None
         if failed is None:
-            return CheckResult(ProbeOutcome.PASSED, 0, found.work)
+            return CheckResult(ProbeOutcome.PASSED, found.work)
         say(f"the check failed with exit code {failed.exit_code}")
-        return CheckResult(ProbeOutcome.FAILED, failed.exit_code, found.work, printed=printed_since(self._log, start))
+        return CheckResult(ProbeOutcome.FAILED, found.work, printed_since(self._log, start))
 
     def _check_out(self, store: GitStore) -> CommitToCheck:
         known = self._settings["work"]

@@ -13,13 +13,10 @@ class CheckResult(NamedTuple):
     """How it ended."""
 
     outcome: ProbeOutcome
-    exit_code: int = 0
     work: LandedWork | None = None
     """What was on the branch."""
     printed: str = ""
     """The end of what it printed, if it failed."""
-    is_needed: bool = True
-    """Whether it ran; else it is about nothing that has changed, or that exists."""
 
 
 def write(path: Path, result: CheckResult) -> None:
@@ -33,6 +30,6 @@ def read(path: Path) -> CheckResult | None:
     try:
         found = json.loads(path.read_bytes())
         work = LandedWork.from_json(found["work"]) if found["work"] else None
-        return CheckResult(**{**found, "outcome": ProbeOutcome(found["outcome"]), "work": work})
+        return CheckResult(ProbeOutcome(found["outcome"]), work, str(found["printed"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None

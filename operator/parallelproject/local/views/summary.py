@@ -7,17 +7,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from parallelproject.core.followups.success import are_all_done, is_success
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.hooks.hook_runs import rows_by_occasion
 from parallelproject.core.planner.agent_usage import decimal_text
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.budget import spent_text
-from parallelproject.core.planner.failures import all_done
 from parallelproject.core.planner.inputs import missing, source_words
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.budget_status import budgets_now, exhausted_text, shortage_now
 from parallelproject.core.report.figures import measure
-from parallelproject.core.report.status import is_success
 from parallelproject.core.report.step_words import failed_by_gate
 from parallelproject.core.times import duration
 from parallelproject.local.engine.board import Board
@@ -137,10 +136,10 @@ def _headline(board: Board, states: Counter[TaskState], end: RunEnd, options: Ru
     is_broken = board.verified is not None and board.verified[0] == "False"
     style = "bold yellow" if is_broken else "bold green"
     broken = ", but what they landed fails a check," if is_broken else ""
-    is_failed = board.plan is not None and not is_success(board.graph, board.plan)  # a hook may have failed at the end
+    is_failed = board.plan is not None and not are_all_done(board.graph, board.plan)  # a hook may have failed at last
     if good == total and not is_failed:
         return PageLine(f"{board.name}: {_all(total)} succeeded{broken} in {took}", style)
-    if board.plan and is_success(board.graph, board.plan):
+    if board.plan and not is_failed:
         text = f"{good} of {total} tasks succeeded, {_skipped(board)},{broken.removeprefix(',')} in {took}"
         return PageLine(f"{board.name}: {text}", style)
     parts = [f"{good} of {total} tasks succeeded"]
@@ -302,7 +301,7 @@ def _landed(board: Board, target: "LandingTarget | None") -> tuple[list[PageLine
         found = account(target, board.graph)
     except GitFailedError as error:
         return [PageLine(f"What landed cannot be read: {error}", "yellow")], []
-    is_done = board.plan is not None and all_done(board.graph, board.plan.states, board.plan.unmet)
+    is_done = board.plan is not None and is_success(board.graph, board.plan)
     lines = [
         PageLine(""),
         *map(PageLine, report(found)),
@@ -334,7 +333,7 @@ def _next_steps(
         return [*first, NextStep("Run the hook again, and resume", options.rerun)]
     if states[TaskState.FAILED]:
         return [*first, NextStep("Retry what failed, and resume (--fresh starts over)", options.rerun)]
-    if states[TaskState.SKIPPED] and board.plan and not all_done(board.graph, board.plan.states, board.plan.unmet):
+    if states[TaskState.SKIPPED] and board.plan and not are_all_done(board.graph, board.plan):
         return [*first, NextStep("Resume from here (--fresh starts over)", options.rerun)]
     outputs = shlex.quote(_short(f"{directory.path}/outputs"))
     return [

@@ -18,6 +18,8 @@ class VerifiedWork(NamedTuple):
     """Number of levels that are verified, from the first on."""
     tasks: Mapping[str, int] = MappingProxyType({})
     """By id, the tasks whose work was verified, each with the number of its last attempt at that time."""
+    failed_from: int | None = None
+    """The first level from which on the work has failed a check and may be built on all the same; None: all passed."""
 
 
 NOTHING_VERIFIED = VerifiedWork()
@@ -34,6 +36,13 @@ def verified_levels(verified: VerifiedWork, snapshot: Snapshot) -> int:
             if states[i] is TaskState.SUCCEEDED and tasks.get(graph.ids[i]) != snapshot.record(i).attempts:
                 return level
     return min(verified.levels, len(graph.levels))
+
+
+def passed_levels(verified: VerifiedWork, snapshot: Snapshot) -> int:
+    """How many levels have passed all checks with all that succeeded in them: only these may be merged. One in which
+    nothing has succeeded counts."""
+    levels = verified_levels(verified._replace(levels=len(snapshot.graph.levels)), snapshot)
+    return levels if verified.failed_from is None else min(levels, verified.failed_from)
 
 
 def unverified(verified: VerifiedWork, snapshot: Snapshot) -> int:
