@@ -122,6 +122,8 @@ def test_a_broken_base_stops_the_project_until_it_is_retried(ns: Namespace) -> N
     assert "what has landed is verified again" in ns.pproj("retry", "p").stdout
     done = checks.wait(lambda p: has_completed(p) and states(p)["d"] == "Succeeded", "the second end")
     assert condition(done, "Verified")["status"] == "True"
+    assert {row["attempts"] for row in done["status"]["tasks"]} == {1}, "no task runs again"
+    assert not done["spec"].get("retries")
 
 
 def test_a_run_without_a_report_runs_again_and_is_no_failure(ns: Namespace) -> None:

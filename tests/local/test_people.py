@@ -1,11 +1,13 @@
 """Approvals and questions of a local run: it waits for people, in the foreground and between its sessions."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 
 from parallelproject.cli import main
 from parallelproject.local.read import is_active, read_run
+from parallelproject.model.names import GROUP, KIND, VERSION
 from tests.local.checkout import Checkout
 from tests.local.runner import Runner, until
 
@@ -122,6 +124,38 @@ def test_groups_are_listed_and_waited_for(
     started.finish(1)
     assert main.call(["list", "--groups"]) == 0
     assert "demo   X       Failed      Done    2       1 succeeded, 1 failed" in capsys.readouterr().out
+    assert main.call(["get", "demo", "--group", "X"]) == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in shown[:3]] == ["X", "Failed", "Done"]
+    assert shown[3] == "Tasks:        1 succeeded, 1 failed"
+    assert [line.split()[0] for line in shown[7:]] == ["a", "b"]
+    assert main.call(["get", "--group", "X", "-o", "json"]) == 0
+    assert [row["id"] for row in json.loads(capsys.readouterr().out)["rows"]] == ["a", "b"]
+    assert main.call(["get", "demo", "--group", "Z"]) == 2
+    assert main.call(["get", "demo", "a", "--group", "X"]) == 2
+    assert "--group and TASK exclude each other" in capsys.readouterr().err
+
+
+def test_groups_of_a_file_are_listed_before_it_runs_and_while(
+    runner: Callable[..., Runner], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = runner({"tasks": [{"id": "a", "group": "X"}, {"id": "b", "group": "X"}, {"id": "c"}]}, "true")
+    monkeypatch.chdir(run.folder)
+    manifest = {"apiVersion": f"{GROUP}/{VERSION}", "kind": KIND, "metadata": {"name": "demo"}, "spec": run.spec}
+    (run.folder / "demo.yaml").write_text(json.dumps(manifest), encoding="utf-8")
+
+    def listed() -> list[str]:
+        assert main.call(["list", "--groups", "demo.yaml"]) == 0
+        return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()[1:]]
+
+    assert listed() == ["demo X Pending 2 2 pending"]
+    run.run()
+    assert listed() == ["demo X Succeeded Done 2 2 succeeded"]
+    assert main.call(["list", "--groups", "demo.yaml", "-o", "json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert (found["group"], found["tasks"], found["succeeded"]) == ("X", ["a", "b"], 2)
+    assert main.call(["list", "demo.yaml"]) == 2
+    assert "FILE is only for --groups, without -A\npproj plan demo.yaml shows its tasks" in capsys.readouterr().err
 
 
 def test_what_cannot_be_approved_or_answered_is_refused_with_the_tasks_that_can(

@@ -58,6 +58,12 @@ def parse_spec(data: object) -> Spec:
     return spec
 
 
+_KINDS: dict[type, str] = {dict: "a mapping", list: "a list"}
+"""What a value is called that is no text and no number."""
+_MESSAGES = dict.fromkeys(("model_type", "model_attributes_type", "dict_type"), "input should be a mapping of fields")
+"""By kind of a finding, what is said in place of words about Python."""
+
+
 def problems_of(error: ValidationError, root: str, model: type[Model] = Spec) -> list[Problem]:
     """Pydantic's findings as problems with paths such as ``spec.tasks[3].maxAttempts``.
 
@@ -80,9 +86,10 @@ def problems_of(error: ValidationError, root: str, model: type[Model] = Spec) ->
             message = "is missing"
         else:
             value = found["input"]
-            shown = quoted(value) if isinstance(value, str) else type(value).__name__
+            shown = quoted(value) if isinstance(value, str) else _KINDS.get(type(value), type(value).__name__)
             if isinstance(value, (int, float)) or value is None:
                 shown = "null" if value is None else str(value)[:40]
-            message = f"{shown}: {message[0].lower()}{message[1:]}"
+            message = _MESSAGES.get(found["type"], message[0].lower() + message[1:])
+            message = f"{shown}: {message}"
         problems.append(Problem(place, message, hint))
     return problems

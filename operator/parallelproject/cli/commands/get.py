@@ -1,16 +1,18 @@
 """``pproj get``: one project in full, or one of its tasks."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
+from parallelproject.cli.cluster.groups import group_data, group_named, groups_in
 from parallelproject.cli.cluster.state import rows
 from parallelproject.cli.input.arguments import GetOutput, NameOrOnly, TaskToShow
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
+from parallelproject.cli.output.failure import Failure
 from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import age, show_table, span
 from parallelproject.core.graph.groups import UNMARKED
@@ -19,7 +21,7 @@ from parallelproject.core.report.attention import needs_of_status
 from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.budget_status import budgets_shown
 from parallelproject.core.report.deletion import deletion_of
-from parallelproject.core.report.groups import groups_of
+from parallelproject.core.report.groups import TaskGroup
 from parallelproject.core.report.status import read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
@@ -47,10 +49,18 @@ async def run(
     reader: "ProjectReader",
     name: NameOrOnly = "",
     task: TaskToShow = None,
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="GROUP", help="Show only this group of its tasks ([P:Group-X]).")
+    ] = None,
     output: Annotated[GetOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
 ) -> None:
-    """Show a project: its conditions, levels and tasks; or one task in full."""
+    """Show a project: its conditions, levels and tasks; or one group of its tasks; or one task in full."""
+    if group and task:
+        raise Failure("--group and TASK exclude each other", hint="omit one of them", code=2)
     project = await reader.get(name)
+    if group:
+        _show_group(project, group_named(group, project), output)
+        return
     if task:
         from parallelproject.cli.commands.get_task import show_task
 
@@ -86,9 +96,22 @@ def show_project(reader: "ProjectReader", project: Json, wide: bool) -> None:
     )  # fmt: skip
     _show_needs(reader, project)
     _show_levels(status)
-    _show_groups(spec, status)
+    _show_groups(project)
     _show_hooks(status)
-    _show_tasks(project, status, spec, wide)
+    _show_tasks(project, spec, wide)
+
+
+def _show_group(project: Json, group: TaskGroup, output: GetOutput | None) -> None:
+    """One group and its tasks."""
+    if output in (GetOutput.JSON, GetOutput.YAML):
+        found = [row for row in rows(project) if row["id"] in group.tasks]
+        terminal.show_data({**group_data(project, group), "rows": found}, output is GetOutput.JSON)
+        return
+    about = {"Group": group.name, "State": group.state, "Phase": group.phase, "Tasks": group.counted}
+    for label, value in about.items():
+        if value:
+            terminal.show(f"{label + ':':<13} {terminal.one_line(value)}")
+    _show_tasks(project, project["spec"], output is GetOutput.WIDE, group.tasks)
 
 
 def _show_needs(reader: "ProjectReader", project: Json) -> None:
@@ -183,10 +206,10 @@ def _show_levels(status: Json) -> None:
     )
 
 
-def _show_groups(spec: Json, status: Json) -> None:
+def _show_groups(project: Json) -> None:
     """The groups, and the phase of each."""
-    groups = groups_of(spec, status)
-    if not groups or not status.get("groups"):
+    groups = groups_in(project)
+    if not groups or not (project.get("status") or {}).get("groups"):
         return
     terminal.show("\nGroups")
     show_table(
@@ -220,8 +243,8 @@ def _bar(level: Json) -> str:
     return "".join(part.text for part in bar(states_of(level), _BAR))
 
 
-def _show_tasks(project: Json, status: Json, spec: Json, wide: bool) -> None:
-    found = rows(project)
+def _show_tasks(project: Json, spec: Json, wide: bool, only: Collection[str] | None = None) -> None:
+    found = [row for row in rows(project) if only is None or row["id"] in only]
     if not found:
         return
     tasks = {task["id"]: task for task in spec.get("tasks") or ()}

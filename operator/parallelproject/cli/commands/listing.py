@@ -1,25 +1,53 @@
 """``pproj list``: the projects, in the columns that ``kubectl get pproj`` has."""
 
+import functools
+import shlex
+from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from parallelproject.cli.input.arguments import ListOutput
+from parallelproject.cli.cluster.groups import NO_GROUPS, group_data, groups_in
+from parallelproject.cli.input.arguments import Dangling, ListOutput
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.output import terminal
+from parallelproject.cli.output.failure import Failure
+from parallelproject.cli.output.program import typed
 from parallelproject.cli.output.tables import age, show_table, value_at
-from parallelproject.core.report.groups import groups_of
 from parallelproject.model.crd import COLUMNS
 from parallelproject.model.names import GROUP, SINGULAR
-from parallelproject.model.status import TaskState
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
 
 
+def _or_of_file(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The same command, which shows the groups of a FILE without any place of projects."""
+
+    @functools.wraps(command)
+    def either(**values: Any) -> int | None:
+        file: Path | None = values["file"]
+        if file is None:
+            return command(**values)
+        if not values["groups"] or values["all_namespaces"]:
+            hint = f"{typed()} plan {shlex.quote(str(file))} shows its tasks"
+            raise Failure("FILE is only for --groups, without -A", hint=hint, code=2)
+        _show_groups([_project_of(file)], values["output"], False)
+        return None
+
+    del either.__wrapped__  # its signature is that of the command
+    return either
+
+
+@_or_of_file
 @on_project
 async def run(
     reader: "ProjectReader",
+    file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="With --groups: list the groups of this task file.", show_default=False),
+    ] = None,
     all_namespaces: Annotated[
         bool, typer.Option("-A", "--all-namespaces", help="List the projects of all namespaces.")
     ] = False,
@@ -55,33 +83,40 @@ async def run(
 
 def _show_groups(found: list[dict[str, Any]], output: ListOutput | None, with_namespace: bool) -> None:
     """A line for each group of each project."""
-    each = [(item["metadata"], group) for item in found for group in groups_of(item["spec"], item.get("status") or {})]
+    each = [(item, group) for item in found for group in groups_in(item)]
     if output in (ListOutput.JSON, ListOutput.YAML):
-        data = [
-            {
-                "project": metadata["name"],
-                "group": group.name,
-                "state": group.state,
-                "phase": group.phase,
-                "tasks": list(group.tasks),
-            }
-            | {state.value.lower(): group.counts[state] for state in TaskState}
-            for metadata, group in each
-        ]
+        data = [group_data(item, group) for item, group in each]
         terminal.show_data(data, output is ListOutput.JSON)
         return
+    if output is ListOutput.NAME:
+        for _, group in each:
+            terminal.show(group.name)
+        return
     if not each:
-        terminal.say(
-            "no task has a group: a task gets one by a marker [P:Group-X] in its file, or by group in a manifest"
-        )
+        terminal.say(NO_GROUPS)
         return
     names = ["NAMESPACE"] * with_namespace + ["NAME", "GROUP", "STATE", "PHASE", "TASKS", "COUNTS"]
     table = []
-    for metadata, group in each:
+    for item, group in each:
+        metadata = item["metadata"]
         first = [metadata["namespace"]] if with_namespace else []
         tasks = [str(len(group.tasks)), group.counted]
         table.append([*first, metadata["name"], group.name, group.state, group.phase, *tasks])
     show_table(names, table)
+
+
+def _project_of(file: Path) -> dict[str, Any]:
+    """The project of a task file, with the status of its run below this folder, if there is one."""
+    from parallelproject.cli.input.task_file import located, read_file, tell_warnings  # here: it loads all formats
+    from parallelproject.local.read import read_run, run_named
+
+    imported = read_file(located(file, "list --groups"), None, None, Dangling.WARN, False)
+    tell_warnings(imported)
+    project = imported.project
+    directory = run_named(project.name, Path.cwd())
+    known = read_run(directory) if directory else None
+    tasks = [{"id": task.id, "group": task.group} for task in project.spec.tasks]
+    return {"metadata": {"name": project.name}, "spec": {"tasks": tasks}, "status": (known or {}).get("status") or {}}
 
 
 def _row(item: dict[str, Any], columns: list[dict[str, Any]], with_namespace: bool) -> list[str]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from parallelproject.cli.cluster.groups import group_named
 from parallelproject.cli.cluster.state import ProjectState
 from parallelproject.cli.cluster.wait_for_end import (
     EXIT_FAILED,
@@ -18,18 +19,11 @@ from parallelproject.cli.input.arguments import NameOrOnly, Timeout
 from parallelproject.cli.input.project_options import on_project
 from parallelproject.cli.input.typed_times import seconds
 from parallelproject.cli.output import terminal
-from parallelproject.cli.output.failure import Failure
-from parallelproject.core.report.groups import TaskGroup, groups_of
-from parallelproject.model.problem import listed
-from parallelproject.model.suggest import did_you_mean
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
 
 Json = dict[str, Any]
-
-_SHOWN = 8
-"""Most groups that are named in an error."""
 
 
 @on_project
@@ -52,7 +46,7 @@ async def run(
         tell_result(last.project)
         return code
     code = await until_end(reader, name, last, seconds(limit), _of_group(group))
-    found = _named(group, last.project or {})
+    found = group_named(group, last.project or {})
     text = f"{name}: group {found.name}: {found.state}: {found.counted}"
     (terminal.show if code == EXIT_SUCCEEDED else terminal.error)(text)
     return code
@@ -60,7 +54,7 @@ async def run(
 
 def _of_group(name: str) -> Callable[[Json, ProjectState], int | None]:
     def verdict(project: Json, standing: ProjectState) -> int | None:
-        group = _named(name, project)  # a name that is wrong is said at once
+        group = group_named(name, project)  # a name that is wrong is said at once
         if standing is ProjectState.UNSEEN:
             return None
         if group.has_ended:
@@ -68,17 +62,3 @@ def _of_group(name: str) -> Callable[[Json, ProjectState], int | None]:
         return exit_code_of(project, standing)
 
     return verdict
-
-
-def _named(name: str, project: Json) -> TaskGroup:
-    """A group of a project.
-
-    Raises:
-        Failure: it has no such group.
-    """
-    groups = {group.name: group for group in groups_of(project["spec"], project.get("status") or {})}
-    found = groups.get(name) or groups.get(name.removeprefix("Group-"))  # as the marker has it
-    if found is None:
-        hint = did_you_mean(name, list(groups)) or f"its groups: {listed(list(groups), _SHOWN) or 'none'}"
-        raise Failure(f"{project['metadata']['name']} has no group {name}", hint=hint, code=2)
-    return found
