@@ -192,6 +192,67 @@ def test_a_repair_of_landed_work_goes_through_the_gates_too(
     assert checkout.state() == {"a/landed", "a/repair/1/landed"}
 
 
+def leave_ended(run: Runner, attempt: int) -> None:
+    """As if an attempt had been cut off after its command had ended well, before its work was held or landed."""
+    (run.state / "git" / f"a.{attempt}" / "ended.json").write_text('{"code": 0}')
+    Path(f"{run.journal_file}.go").touch()
+
+
+def test_work_of_a_step_that_was_removed_does_not_land_past_the_gate_that_took_its_place(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    cut = step("echo unjudged >> work; test -e $JOURNAL.go || { touch $JOURNAL.formats; exec sleep 600; }", "format")
+    run, checkout = stepped(cut)
+    process = run.start()
+    until(Path(f"{run.journal_file}.formats").exists, what="the step")
+    process.signal(signal.SIGINT)
+    process.finish(130)
+    leave_ended(run, 2)
+    run.spec["steps"] = [gate("! grep unjudged work")]
+    run.run()
+    assert run.journal() == ["do 1 1", "format 1", "review 1"]
+    assert checkout.show("work") == "round 1", "what no gate has judged does not land"
+    assert checkout.tasks() == ["a"]
+
+
+def test_work_that_waits_to_land_does_not_land_past_a_gate_that_was_added(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    run, checkout = stepped(gate("test -e $JOURNAL.go || exec sleep 600; cat work >> $JOURNAL"))
+    process = run.start()
+    until(lambda: "review 1" in run.journal(), what="the gate")
+    process.signal(signal.SIGINT)
+    process.finish(130)
+    checkout.git("checkout", "--quiet", "-b", "other", "main")
+    (checkout.path / "work").write_text("unjudged\n")
+    checkout.git("add", "work")
+    checkout.git("-c", "user.name=x", "-c", "user.email=x@y", "commit", "--quiet", "--message=a")
+    held = checkout.ref("a/held/1")
+    checkout.git("update-ref", held.replace("held/1", "result"), "other")
+    checkout.git("checkout", "--quiet", "main")
+    Path(f"{run.journal_file}.go").touch()
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "review 1", "round 1"]
+    assert checkout.show("work") == "round 1"
+    assert checkout.state() == {"a/landed", "a/salvage/3"}, "what waited is kept"
+
+
+def test_a_gate_that_has_accepted_does_not_judge_again_because_landing_was_cut_off(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    run, checkout = stepped(gate("exec sleep 600"))
+    process = run.start()
+    until(lambda: "review 1" in run.journal(), what="the gate")
+    process.signal(signal.SIGINT)
+    process.finish(130)
+    note = run.state / "git" / "a.2" / "step.json"
+    assert note.read_text().endswith(", false]")
+    note.write_text(note.read_text().replace(", false]", ", true]"))  # as if it had accepted just before
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1"]
+    assert checkout.tasks() == ["a"]
+
+
 def test_steps_need_a_repository(runner: Callable[..., Runner]) -> None:
     run = runner({"tasks": tasks("a"), "steps": [gate("true")]}, COMMAND)
     with pytest.raises(Exception, match=r"spec\.steps: needs a repository"):

@@ -79,6 +79,29 @@ def land_held(delivery: Delivery, place: Place) -> Landed:
             raise error.as_outcome() from error
 
 
+def set_aside(delivery: Delivery, place: Place) -> str | None:
+    """Moves work that waits to land out of the way, so that only what passes the steps of the task now can land.
+
+    Returns:
+        The ref that keeps it; None: none was waiting, or it is the held work that the delivery continues.
+
+    Raises:
+        DeliveryError: it cannot be moved.
+    """
+    with opened(delivery, place) as store:
+        try:
+            seen = store.look(delivery.depth)
+            if seen.landed or not seen.result:
+                return None
+            waits = Update(delivery.refs.result, seen.result, None)
+            if delivery.continues and fetch_held(store) == seen.result:
+                push(store.git, [waits])
+                return None
+            return save(store, delivery.refs.salvage(delivery.attempt), seen.result, waits)
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+
+
 def forget_held(delivery: Delivery, place: Place) -> None:
     """Removes the refs of held work, which is not needed any more: the task has landed."""
     with opened(delivery, place) as store:
