@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from parallelproject.local.delivery.gate import rejection
+from parallelproject.local.delivery.result import FAILED, DeliveryResult
+from parallelproject.local.delivery.step_order import StepOrder
 from tests.local.checkout import Checkout, Striker
 from tests.local.runner import Runner, tasks, until
 from tests.local.test_landing_killed import VICTIMS
@@ -253,6 +256,72 @@ def test_a_gate_that_has_accepted_does_not_judge_again_because_landing_was_cut_o
     assert checkout.tasks() == ["a"]
 
 
+def test_in_a_repair_the_author_gets_both_reports_and_a_gate_gets_none(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    command = """
+    echo "do $PPROJ_ATTEMPT" >> $JOURNAL
+    cp ${PPROJ_FEEDBACK:-/dev/null} $JOURNAL.$PPROJ_ATTEMPT
+    if test $PPROJ_ATTEMPT -gt 2; then echo "good $PPROJ_ATTEMPT" > work; else echo bad > work; fi
+    """
+    check = {"name": "sound", "command": ["sh", "-c", "! grep bad work"]}
+    judged = 'echo "feedback: $PPROJ_FEEDBACK" >> $JOURNAL; ! grep 3 work || { echo "not three"; exit 1; }'
+    run, checkout = stepped(gate(judged), command=command, verification={"checks": [check]})
+    run.run()
+    first, again = (Path(f"{run.journal_file}.{number}").read_text() for number in (3, 5))
+    assert "breaks the check" in first
+    assert "breaks the check" in again
+    assert "not three" in again
+    feedback = [line for line in run.journal() if line.startswith("feedback:")]
+    assert feedback[:2] == ["feedback: ", "feedback: "]
+    assert feedback[2].endswith("gate.feedback")
+    assert checkout.show("work") == "good 5"
+
+
+def test_outputs_of_the_work_stay_when_it_is_changed_after_a_rejection(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    command = """
+    test $PPROJ_ROUND != 1 || echo first > $PPROJ_OUTPUTS/value
+    echo "round $PPROJ_ROUND" > work
+    """
+    run, _ = stepped(gate('grep -q "round 2" work'), command=command)
+    run.run()
+    assert (run.state / "outputs" / "a" / "value").read_text() == "first\n"
+
+
+def test_a_step_with_a_command_of_its_own_has_the_environment_of_its_role(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    container = {"name": "x", "image": "x", "command": ["true"], "env": [{"name": "LEVEL", "value": "strict"}]}
+    roles = [{"name": "coder"}, {"name": "reviewer", "podTemplate": {"spec": {"containers": [container]}}}]
+    judged = gate("echo $LEVEL >> $JOURNAL", role="reviewer")
+    run, _ = stepped(judged, roles=roles, defaults={"role": "coder"})
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "strict"]
+
+
+def test_held_refs_that_cannot_be_removed_fail_no_task_that_has_landed(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    name = 'git --git-dir=$repo for-each-ref --format="%(refname)" | grep held'
+    lock = f'repo=$(cat $JOURNAL.repo); touch "$repo/$({name}).lock"'
+    run, checkout = stepped(gate(lock))
+    Path(f"{run.journal_file}.repo").write_text(str(checkout.path / ".git"))
+    run.run()
+    assert checkout.tasks() == ["a"]
+    assert run.journal() == ["do 1 1", "review 1"]
+
+
+@pytest.mark.parametrize(
+    ("code", "rejects"), [(1, True), (75, False), (127, False), (128, True), (137, False), (192, False), (193, True)]
+)
+def test_which_exit_codes_of_a_gate_are_a_verdict(tmp_path: Path, code: int, rejects: bool) -> None:
+    ended = DeliveryResult(FAILED, "ExitCode", exit_code=code)
+    found = rejection(StepOrder("review", True, True), ended, tmp_path, "", by_agent=False)
+    assert (found is not None) is rejects
+
+
 def test_steps_need_a_repository(runner: Callable[..., Runner]) -> None:
     run = runner({"tasks": tasks("a"), "steps": [gate("true")]}, COMMAND)
     with pytest.raises(Exception, match=r"spec\.steps: needs a repository"):
@@ -269,7 +338,7 @@ def test_held_work_that_somebody_removed_fails_the_task_and_says_so(
     said = run.run(1)
     assert checkout.tasks() == []
     assert "Policy" in said
-    assert "held the work of the task" in Path(run.state / "logs" / "a.3.log").read_text()
+    assert "pproj run --fresh" in Path(run.state / "logs" / "a.3.log").read_text()
 
 
 @pytest.mark.timeout(1200)

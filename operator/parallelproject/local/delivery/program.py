@@ -301,7 +301,8 @@ class LandingAttempt:
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them; where work continues, with the outputs of that work."""
         folder = Path(self._environment[ENV_OUTPUTS])
-        if (self._delivery.repair or self._delivery.continues) and not folder.is_symlink():
+        continues = (self._delivery.repair or self._delivery.continues) and not self._gate
+        if continues and not folder.is_symlink():
             for name in RESERVED_OUTPUTS:  # what the attempt before has said
                 _remove(folder / name)
         else:
