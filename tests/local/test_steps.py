@@ -198,6 +198,7 @@ def test_a_repair_of_landed_work_goes_through_the_gates_too(
 def leave_ended(run: Runner, attempt: int) -> None:
     """As if an attempt had been cut off after its command had ended well, before its work was held or landed."""
     (run.state / "git" / f"a.{attempt}" / "ended.json").write_text('{"code": 0}')
+    (run.state / "results" / f"a.{attempt}.json").unlink()
     Path(f"{run.journal_file}.go").touch()
 
 
