@@ -61,3 +61,16 @@ def test_an_agent_that_changes_nothing_fails_before_any_gate_judges(stage: Stage
     run.run(1)
     assert [row.key.step for row in run.attempts()] == [""]
     assert stage.checkout.tasks() == []
+
+
+def test_a_step_that_takes_the_place_of_another_starts_a_session_of_its_own(stage: Stage) -> None:
+    stage.scene("a", "codex/done", WRITE)
+    stage.scene("a.2", "codex/done", code=3)
+    stage.scene("a.3", "codex/done")
+    run = stage.run(spec(name="check"), agent="Codex")
+    run.spec["defaults"]["maxAttempts"] = 1
+    run.run(1)
+    run.spec["steps"] = spec()["steps"]
+    run.run()
+    assert stage.checkout.tasks() == ["a"]
+    assert " resume " not in stage.seen("a.3", "args")

@@ -9,16 +9,17 @@ everything when it restarts but an older ledger, looks up what it does not see, 
 import heapq
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
-from itertools import count
+from itertools import count, takewhile
 from random import Random
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph, compile_graph
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, QUESTIONS_MAX, Attempt, Phase
+from parallelproject.core.planner.constraints.verified_work import VerifiedWork, is_verified
 from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.model.problem import ProblemsError
@@ -46,6 +47,7 @@ class Edit(NamedTuple):
     b: int = 0
 
 
+REPAIRS_MAX = 4
 EDITS = ("add", "remove", "change", "parallelism", "role", "suspend", "resume", "stop", "retry", "skip", "policy")
 
 
@@ -76,6 +78,9 @@ class Chaos:
     restarts: tuple[int, ...] = ()
     """When the shell is killed and started again."""
     edits: tuple[Edit, ...] = ()
+    breaking: float | None = None
+    """Share of the verifications that find a task whose landed work has to be repaired, of the first few; None: nothing
+    is verified."""
 
 
 @dataclass
@@ -205,7 +210,9 @@ class _World:
         self.turn = count()
         # What the shell has; a restart takes all of it away.
         self.life = 0
-        self.ledger = Ledger()
+        self.verified = None if chaos.breaking is None else VerifiedWork()
+        self.verifies, self.repairs = False, 0
+        self.ledger = Ledger(verified=self.verified)
         self.view: dict[Key, Attempt] = {}
         self.versions: dict[Key, int] = defaultdict(int)
         self.in_flight: dict[Key, None] = {}  # in order, so that all is the same in every process
@@ -295,6 +302,11 @@ class _World:
             record = made.ledger.records.get(self.graph.ids[i], NEW)
             act = partial(self.help, self.graph.ids[i], reason, record.inquiry.attempt)
             self.at(self.now + self.random.randint(0, self.chaos.person), act)
+        snapshot = made.ledger.snapshot
+        if self.verified is not None and snapshot is not None and not self.verifies:
+            self.verifies = not is_verified(self.verified, snapshot) or self.ended_levels() > self.verified.levels
+            if self.verifies:
+                self.at(self.now + self.random.randint(0, 9), self.verify)
         if made.wake_at is not None and made.wake_at != self.wake_at:
             self.wake_at = made.wake_at
             self.at(made.wake_at, self.touch)
@@ -389,7 +401,7 @@ class _World:
         if not usable:
             return  # nobody could know of an attempt that left no trace and was never written down
         self.life += 1
-        self.ledger = self.random.choice(usable)
+        self.ledger = replace(self.random.choice(usable), verified=self.verified)
         self.written = usable
         self.view, self.in_flight, self.looking_up = {}, {}, set()
         self.versions.clear()
@@ -476,6 +488,37 @@ class _World:
             work.running = self.random.random() < 0.5
             self.changed(work)
 
+    def verify(self) -> None:
+        """Checks what has landed, as far as the shell knows: one of it has to be repaired, or all of it is good."""
+        records, index = self.ledger.records, self.graph.index
+        landed = {i: record.attempts for i, record in records.items() if record.state is TaskState.SUCCEEDED}
+        known = sorted(landed.keys() & index.keys())
+        self.verifies, self.dirty = False, True
+        if known and self.repairs < REPAIRS_MAX and self.random.random() < (self.chaos.breaking or 0.0):
+            self.repairs += 1
+            needed = [i for i in known if any(map(self.is_midway, self.graph.children[index[i]]))]
+            broken = self.random.choice(needed or known)
+            others = [retry for retry in self.spec.retries if retry.id != broken]
+            again = Retry(id=broken, rerun_after=landed[broken])
+            self.spec = self.spec.model_copy(update={"retries": [*others, again]})
+            self.graph = compile_graph(self.spec)
+            return
+        self.verified = VerifiedWork(self.ended_levels(), landed)
+        self.ledger = replace(self.ledger, verified=self.verified)
+
+    def is_midway(self, task: int) -> bool:
+        return self.ledger.records.get(self.graph.ids[task], NEW).is_midway
+
+    def ended_levels(self) -> int:
+        """How many levels are over, by the last plan."""
+        states = self.history.end.plan.states
+        return sum(
+            1
+            for _ in takewhile(
+                lambda tasks: not any(map(_is_open, map(states.__getitem__, tasks))), self.history.end.graph.levels
+            )
+        )
+
     def edit(self, edit: Edit) -> None:
         spec = edited(self.spec, edit)
         try:
@@ -483,6 +526,10 @@ class _World:
         except ProblemsError:
             return  # it would be refused: the spec before it stays
         self.spec, self.dirty = spec, True
+
+
+def _is_open(state: TaskState) -> bool:
+    return state in (TaskState.PENDING, TaskState.RUNNING)
 
 
 def _raised(budget: Budget) -> Budget:

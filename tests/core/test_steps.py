@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
+from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import PlanReading
@@ -204,6 +205,63 @@ def test_a_task_whose_gate_rejects_once_more_than_it_may_has_failed() -> None:
     assert starts(decide(again, a=rounds)) == [(0, OWN)]
 
 
+def files_and_chain(**fields: Any) -> Spec:
+    """``child`` depends on ``repaired``; both write the same file."""
+    tasks = [{"id": "repaired", "files": ["x"]}, {"id": "child", "files": ["x"], "dependencies": ["repaired"]}]
+    return project(tasks=tasks, parallelism=4, **fields)
+
+
+REPAIR = {"retries": [{"id": "repaired", "rerunAfter": 1}]}
+IN_BETWEEN = {"repaired": [seen(1, Phase.SUCCEEDED)], "child": [seen(1, Phase.HELD)]}
+
+
+def test_a_task_that_waits_for_a_repair_keeps_no_files_that_the_repair_needs() -> None:
+    found = decide(files_and_chain(**REPAIR), **IN_BETWEEN)
+    assert starts(found) == [(0, OWN)]
+    assert found.reasons[1] == Reason.WAITING_FOR_DEPENDENCIES
+
+
+def test_a_task_that_waits_for_a_level_or_a_verification_keeps_no_files_that_these_need() -> None:
+    tasks = [{"id": "low", "files": ["x"]}, {"id": "top"}, {"id": "high", "files": ["x"], "dependencies": ["top"]}]
+    past = {"low": [seen(1, Phase.SUCCEEDED)], "top": [seen(1, Phase.SUCCEEDED)], "high": [seen(1, Phase.HELD)]}
+    again = {"retries": [{"id": "low", "rerunAfter": 1}]}
+    found = decide(project(tasks=tasks, scheduling="Levels", **again), **past)
+    assert (starts(found), found.reasons[2]) == ([(0, OWN)], Reason.WAITING_FOR_LEVEL)
+    spec = project(tasks=tasks, scheduling="Graph", **again)
+    ledger = Ledger(verified=VerifiedWork())
+    found = plan(compile_graph(spec), spec, ledger, past, 1000.0)
+    assert (starts(found), found.reasons[2]) == ([(0, OWN)], Reason.WAITING_FOR_VERIFICATION)
+
+
+def test_a_task_between_two_steps_does_not_wait_for_a_repair_that_is_skipped_after_a_failure() -> None:
+    tasks = [
+        {"id": "bad", "maxAttempts": 1}, {"id": "good"}, {"id": "repaired", "dependencies": ["good"]},
+        {"id": "child", "dependencies": ["repaired"]},
+    ]  # fmt: skip
+    past = {"bad": [seen(1, Phase.FAILED, code=1, why="ExitCode")], "good": [seen(1, Phase.SUCCEEDED)]}
+    found = decide(project(tasks=tasks, failurePolicy="FinishLevel", **REPAIR), **past, **IN_BETWEEN)
+    assert found.states[2:] == [TaskState.SKIPPED, TaskState.SKIPPED]
+    assert found.completed
+
+
+def test_of_two_tasks_between_steps_that_write_the_same_file_one_runs() -> None:
+    tasks = [{"id": "a", "files": ["x"]}, {"id": "b", "files": ["x"]}]
+    spec = project(tasks=tasks, parallelism=4, roles=[{"name": "coder"}, {"name": "reviewer"}])
+    held = [seen(1, Phase.HELD)]
+    found = decide(spec, a=held, b=held)
+    assert (starts(found), found.reasons[1]) == ([(0, "review")], Reason.WAITING_FOR_FILES)
+    runs = [*held, Attempt(2, Phase.ACTIVE, True, step="review")]
+    assert decide(spec, a=held, b=runs).launches == []
+
+
+def test_why_names_the_task_that_keeps_a_file_between_two_steps() -> None:
+    tasks = [{"id": "a", "files": ["x"]}, {"id": "b", "files": ["x"]}, {"id": "c"}]
+    spec = project(tasks=tasks, parallelism=4)
+    reviewed = [seen(1, Phase.HELD), Attempt(2, Phase.ACTIVE, True, started=990.0, step="review")]
+    status = status_of(decide(spec, a=[seen(1, Phase.HELD)], c=reviewed), spec)
+    assert "x, which a (pending: WaitingForRole) writes" in why(compile_graph(spec), spec, status, "b", 1000.0).answer
+
+
 def test_files_are_kept_while_an_attempt_has_released_its_slot_and_has_no_end_yet() -> None:
     spec = project(tasks=[{"id": "a", "files": ["x"]}, {"id": "b", "files": ["x"]}])
     ending = Attempt(2, Phase.ACTIVE, running=False, started=20.0, step="review")
@@ -337,13 +395,39 @@ histories = st.builds(history_of, stepped(), laws.seeds, laws.chaoses, rejecting
 unedited = st.builds(history_of, stepped(), laws.seeds, laws.unedited | mostly_good, rejecting)
 
 
+VERIFICATION = {"checks": [{"name": "sound", "command": ["true"]}]}
+
+
+@st.composite
+def verified(draw: st.DrawFn) -> Spec:
+    """A project that is verified, of which most tasks write the same files."""
+    spec = draw(stepped())
+    settings = {"after": draw(st.sampled_from(["Level", "Landings", "Landings"]))}
+    if settings["after"] == "Landings":
+        settings["every"] = draw(st.integers(1, 9))
+    made = parse_spec({"verification": VERIFICATION | settings}).verification
+    files = draw(st.lists(st.sampled_from([["a"], ["a"], ["b"]]), min_size=len(spec.tasks), max_size=len(spec.tasks)))
+    tasks = [task.model_copy(update={"files": names}) for task, names in zip(spec.tasks, files, strict=True)]
+    return spec.model_copy(update={"verification": made, "tasks": tasks})
+
+
+def repaired_of(spec: Spec, seed: int, chaos: Chaos, rejecting: float, breaking: float, asking: float) -> History:
+    return simulate(spec, seed, replace(chaos, rejecting=rejecting, breaking=breaking, asking=asking, person=9))
+
+
+asking = st.sampled_from([0.0, 0.3])
+broken = st.sampled_from([0.4, 1.0])
+repaired = st.builds(repaired_of, verified(), laws.seeds, laws.unedited | mostly_good, rejecting, broken, asking)
+"""With repairs of what has landed, and questions to people."""
+
+
 def works_of(history: History, task: str) -> list[Work]:
     """The attempts of a task, in order, without those that were never made."""
     return sorted((work for work in history.works.values() if work.key.task == task), key=lambda work: work.key.number)
 
 
 @examples(60)
-@given(unedited)
+@given(unedited | repaired)
 def test_no_work_lands_before_all_its_gates_have_passed_on_it(history: History) -> None:
     graph = history.end.graph
     for i, task in enumerate(graph.ids):
@@ -455,3 +539,14 @@ def test_every_project_with_steps_ends_after_a_bounded_number_of_attempts(histor
 @given(unedited)
 def test_after_a_restart_the_plan_is_the_same_from_any_earlier_ledger(history: History) -> None:
     laws.test_after_a_restart_the_plan_is_the_same_from_any_earlier_ledger.hypothesis.inner_test(history)  # type: ignore[attr-defined]
+
+
+@examples(100)
+@given(repaired)
+def test_a_project_with_repairs_ends_and_no_two_tasks_write_the_same_file_at_once(history: History) -> None:
+    assert history.end.plan.completed
+    for launched in history.launches:
+        graph, spec = launched.planned.graph, launched.planned.spec
+        mine = graph.index[launched.key.task]
+        running = {graph.index[key.task] for key in launched.running}
+        assert not any(laws.share_files(graph, spec, mine, other) for other in running)

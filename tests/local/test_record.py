@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
+from parallelproject.local.engine.earlier_sessions import recover
 from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import AttemptRow, Store
@@ -42,3 +43,10 @@ def test_all_that_was_not_written_is_kept_together(tmp_path: Path) -> None:
         assert not record.write([A])
         assert not record.write([B])
         assert spill.read() == [A, B]
+
+
+def test_the_most_attempts_at_once_are_counted_with_their_ends(tmp_path: Path) -> None:
+    rows = [AttemptRow(WorkKey.of_task("a", n), "Succeeded", float(n), n + 0.5) for n in (1, 2, 3)]
+    with closing(Store(tmp_path / "state.db")) as store, closing(Spill(tmp_path / "spill")) as spill:
+        store.write(rows)
+        assert recover(store, spill, 9.0).peak == 1

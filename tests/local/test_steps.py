@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from parallelproject.local.delivery.gate import rejection
+from parallelproject.local.delivery.result import FAILED, DeliveryResult
+from parallelproject.local.delivery.step_order import StepOrder
 from tests.local.checkout import Checkout, Striker
 from tests.local.runner import Runner, tasks, until
 from tests.local.test_landing_killed import VICTIMS
@@ -192,6 +195,134 @@ def test_a_repair_of_landed_work_goes_through_the_gates_too(
     assert checkout.state() == {"a/landed", "a/repair/1/landed"}
 
 
+def leave_ended(run: Runner, attempt: int) -> None:
+    """As if an attempt had been cut off after its command had ended well, before its work was held or landed."""
+    (run.state / "git" / f"a.{attempt}" / "ended.json").write_text('{"code": 0}')
+    (run.state / "results" / f"a.{attempt}.json").unlink()
+    Path(f"{run.journal_file}.go").touch()
+
+
+def test_work_of_a_step_that_was_removed_does_not_land_past_the_gate_that_took_its_place(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    cut = step("echo unjudged >> work; test -e $JOURNAL.go || { touch $JOURNAL.formats; exec sleep 600; }", "format")
+    run, checkout = stepped(cut)
+    process = run.start()
+    until(Path(f"{run.journal_file}.formats").exists, what="the step")
+    process.signal(signal.SIGINT)
+    process.finish(130)
+    leave_ended(run, 2)
+    run.spec["steps"] = [gate("! grep unjudged work")]
+    run.run()
+    assert run.journal() == ["do 1 1", "format 1", "review 1"]
+    assert checkout.show("work") == "round 1", "what no gate has judged does not land"
+    assert checkout.tasks() == ["a"]
+
+
+def test_work_that_waits_to_land_does_not_land_past_a_gate_that_was_added(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    run, checkout = stepped(gate("test -e $JOURNAL.go || exec sleep 600; cat work >> $JOURNAL"))
+    process = run.start()
+    until(lambda: "review 1" in run.journal(), what="the gate")
+    process.signal(signal.SIGINT)
+    process.finish(130)
+    checkout.git("checkout", "--quiet", "-b", "other", "main")
+    (checkout.path / "work").write_text("unjudged\n")
+    checkout.git("add", "work")
+    checkout.git("-c", "user.name=x", "-c", "user.email=x@y", "commit", "--quiet", "--message=a")
+    held = checkout.ref("a/held/1")
+    checkout.git("update-ref", held.replace("held/1", "result"), "other")
+    checkout.git("checkout", "--quiet", "main")
+    Path(f"{run.journal_file}.go").touch()
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "review 1", "round 1"]
+    assert checkout.show("work") == "round 1"
+    assert checkout.state() == {"a/landed", "a/salvage/3"}, "what waited is kept"
+
+
+def test_a_gate_that_has_accepted_does_not_judge_again_because_landing_was_cut_off(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    run, checkout = stepped(gate("exec sleep 600"))
+    process = run.start()
+    until(lambda: "review 1" in run.journal(), what="the gate")
+    process.signal(signal.SIGINT)
+    process.finish(130)
+    note = run.state / "git" / "a.2" / "step.json"
+    assert note.read_text().endswith(", false]")
+    note.write_text(note.read_text().replace(", false]", ", true]"))  # as if it had accepted just before
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1"]
+    assert checkout.tasks() == ["a"]
+
+
+def test_in_a_repair_the_author_gets_both_reports_and_a_gate_gets_none(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    command = """
+    echo "do $PPROJ_ATTEMPT" >> $JOURNAL
+    cp ${PPROJ_FEEDBACK:-/dev/null} $JOURNAL.$PPROJ_ATTEMPT
+    if test $PPROJ_ATTEMPT -gt 2; then echo "good $PPROJ_ATTEMPT" > work; else echo bad > work; fi
+    """
+    check = {"name": "sound", "command": ["sh", "-c", "! grep bad work"]}
+    judged = 'echo "feedback: $PPROJ_FEEDBACK" >> $JOURNAL; ! grep 3 work || { echo "not three"; exit 1; }'
+    run, checkout = stepped(gate(judged), command=command, verification={"checks": [check]})
+    run.run()
+    first, again = (Path(f"{run.journal_file}.{number}").read_text() for number in (3, 5))
+    assert "breaks the check" in first
+    assert "breaks the check" in again
+    assert "not three" in again
+    feedback = [line for line in run.journal() if line.startswith("feedback:")]
+    assert feedback[:2] == ["feedback: ", "feedback: "]
+    assert feedback[2].endswith("gate.feedback")
+    assert checkout.show("work") == "good 5"
+
+
+def test_outputs_of_the_work_stay_when_it_is_changed_after_a_rejection(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    command = """
+    test $PPROJ_ROUND != 1 || echo first > $PPROJ_OUTPUTS/value
+    echo "round $PPROJ_ROUND" > work
+    """
+    run, _ = stepped(gate('grep -q "round 2" work'), command=command)
+    run.run()
+    assert (run.state / "outputs" / "a" / "value").read_text() == "first\n"
+
+
+def test_a_step_with_a_command_of_its_own_has_the_environment_of_its_role(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    container = {"name": "x", "image": "x", "command": ["true"], "env": [{"name": "LEVEL", "value": "strict"}]}
+    roles = [{"name": "coder"}, {"name": "reviewer", "podTemplate": {"spec": {"containers": [container]}}}]
+    judged = gate("echo $LEVEL >> $JOURNAL", role="reviewer")
+    run, _ = stepped(judged, roles=roles, defaults={"role": "coder"})
+    run.run()
+    assert run.journal() == ["do 1 1", "review 1", "strict"]
+
+
+def test_held_refs_that_cannot_be_removed_fail_no_task_that_has_landed(
+    stepped: Callable[..., tuple[Runner, Checkout]],
+) -> None:
+    name = 'git --git-dir=$repo for-each-ref --format="%(refname)" | grep held'
+    lock = f'repo=$(cat $JOURNAL.repo); touch "$repo/$({name}).lock"'
+    run, checkout = stepped(gate(lock))
+    Path(f"{run.journal_file}.repo").write_text(str(checkout.path / ".git"))
+    run.run()
+    assert checkout.tasks() == ["a"]
+    assert run.journal() == ["do 1 1", "review 1"]
+
+
+@pytest.mark.parametrize(
+    ("code", "rejects"), [(1, True), (75, False), (127, False), (128, True), (137, False), (192, False), (193, True)]
+)
+def test_which_exit_codes_of_a_gate_are_a_verdict(tmp_path: Path, code: int, rejects: bool) -> None:
+    ended = DeliveryResult(FAILED, "ExitCode", exit_code=code)
+    found = rejection(StepOrder("review", True, True), ended, tmp_path, "", by_agent=False)
+    assert (found is not None) is rejects
+
+
 def test_steps_need_a_repository(runner: Callable[..., Runner]) -> None:
     run = runner({"tasks": tasks("a"), "steps": [gate("true")]}, COMMAND)
     with pytest.raises(Exception, match=r"spec\.steps: needs a repository"):
@@ -208,7 +339,7 @@ def test_held_work_that_somebody_removed_fails_the_task_and_says_so(
     said = run.run(1)
     assert checkout.tasks() == []
     assert "Policy" in said
-    assert "held the work of the task" in Path(run.state / "logs" / "a.3.log").read_text()
+    assert "pproj run --fresh" in Path(run.state / "logs" / "a.3.log").read_text()
 
 
 @pytest.mark.timeout(1200)

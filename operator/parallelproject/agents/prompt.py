@@ -71,9 +71,9 @@ This is attempt {{ attempt }}. The attempt before has left this:
 ## How to end
 {% if step and step.gate %}
 - Change nothing in the current folder: what a gate changes is discarded.
-- If the work is good as it is, end without a file.
-- If it is not, write what has to change to the file `$PPROJ_OUTPUTS/rejected.md` ({{ outputs }}/rejected.md). Who did
-  the work reads that text, does it again, and you judge it again.
+- If you accept the work, write no file.
+- If you reject it, write what has to change to the file `$PPROJ_OUTPUTS/rejected.md` ({{ outputs }}/rejected.md). The
+  author of the work gets that text and changes the work. Then you judge it again.
 {% else %}
 - Work in the current folder, a checkout of the project. Do not commit, push or switch branches: what you leave in the
   files is taken as one commit.
@@ -109,7 +109,11 @@ This is attempt {{ attempt }}. The attempt before has left this:
 {% if ports %}
 - The ports for servers are now {{ ports | join(", ") }}.
 {% endif %}
+{% if step and step.hasWork and not step.gate %}
+- Files that you wrote to `$PPROJ_OUTPUTS` before are still there. All else is as before.
+{% else %}
 - Files for `$PPROJ_OUTPUTS` have to be written again. All else is as before.
+{% endif %}
 """
 """For an attempt that continues the session of the one before, which knows the rest."""
 TASK_DEFAULTS: dict[str, Any] = {"title": "", "description": "", "files": [], "parameters": []}

@@ -84,7 +84,8 @@ def skipped_after(
         failed: The tasks that have failed for good.
         states: By task.
         roles: Those whose tasks would all fail.
-        midway: Those between two of their steps: as running ones they end, except with FailFast.
+        midway: Those between two of their steps: they end as running ones do, unless they depend on a skipped task.
+            With FailFast they do not.
     """
     if not failed:
         return {}
@@ -106,7 +107,9 @@ def skipped_after(
         )
     first = first_level_stopped(graph, policy, failed)
     if first is not None:
-        for i, level in enumerate(graph.level):
-            if level >= first and is_pending(i) and (i not in midway or policy is FailurePolicy.FAIL_FAST):
-                skipped.setdefault(i, Reason.STOPPED)
+        spared = midway if policy is not FailurePolicy.FAIL_FAST else ()
+        stopped = [i for i, at in enumerate(graph.level) if at >= first and is_pending(i) and i not in spared]
+        # One between two steps that depends on one of these, since that is repaired, would wait for ever.
+        for i in (*stopped, *(below(stopped) if spared else ())):
+            skipped.setdefault(i, Reason.STOPPED)
     return skipped

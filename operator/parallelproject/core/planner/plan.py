@@ -20,6 +20,7 @@ from parallelproject.core.planner.constraints.adaptive import adapted
 from parallelproject.core.planner.constraints.admission import CONSTRAINTS, Admission
 from parallelproject.core.planner.constraints.constraint import Constraint, Situation
 from parallelproject.core.planner.constraints.fallbacks import acting_roles, remembered
+from parallelproject.core.planner.constraints.kept_files import keepers
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.constraints.verified_work import VerifiedWork, is_verified
@@ -242,17 +243,19 @@ def plan(
             if state is _PENDING:
                 states[i], closed[i] = _SKIPPED, why_closed
 
-    # 4. Which tasks start. One between two of its steps comes first: it keeps its files until it has landed.
-    midway = frozenset(i for i in midway if states[i] is _PENDING and not snapshot.record(i).inquiry.attempt)
+    # 4. Which tasks start. One between two of its steps comes first: its work has yet to land.
+    midway = frozenset(i for i in midway if states[i] is _PENDING)
     windows = adapted(graph, spec, snapshot, prior.windows, now)
     met = remembered(graph, spec, snapshot, prior.met, now)
     ends = {pool: limit.until for pool, limit in met.items()}
     acting = acting_roles(spec, ends, now, closed_roles)
     situation = Situation(
         graph, spec, snapshot, unfinished, level, prior.merged, now, share, windows, ends, acting, prior.verified,
-        free=free, hooks=hooked, midway=midway | _ending(snapshot, states),
-        repairs=_top_repair(graph, states) if prior.verified is not None else -1,
+        free=free, hooks=hooked, repairs=_top_repair(graph, states) if prior.verified is not None else -1,
     )  # fmt: skip
+    if graph.steps:
+        kept = keepers(situation, midway, _ending(snapshot, states), constraints)
+        situation = situation._replace(keepers=kept)
     admission = Admission(constraints, situation)
     wake = min(math.inf if stopped else deadline, next_overdue(graph, spec, snapshot, now))
     launches: list[Launch] = []
@@ -392,8 +395,6 @@ def _midway(snapshot: Snapshot, states: Sequence[TaskState]) -> frozenset[int]:
 
 def _ending(snapshot: Snapshot, states: Sequence[TaskState]) -> frozenset[int]:
     """The tasks between two of their steps whose attempt has released its slot, and has no end yet."""
-    if not snapshot.graph.steps:
-        return frozenset()
     ids = snapshot.graph.ids
     return frozenset(
         i

@@ -173,7 +173,7 @@ class Snapshot:
         return Reason.START_ERROR if attempt.cannot_begin else None
 
     def standing(self, i: int) -> Standing:
-        """Where a task with steps stands."""
+        """Which step of a task is next, and what it works on."""
         return standing_of(self.graph, i, self.record(i))
 
     def role(self, i: int) -> str | None:
@@ -350,7 +350,7 @@ class Snapshot:
 
 
 def standing_of(graph: CompiledGraph, task: int, record: Record) -> Standing:
-    """Where a task with steps stands."""
+    """Which step of a task is next, and what it works on."""
     return standing(graph.steps_of(task), record.steps, graph.forgiven_rejections.get(task, 0))
 
 

@@ -1,4 +1,4 @@
-"""Where a task with steps stands, in words. Pure."""
+"""How far a task is in its steps, in words. Pure."""
 
 from collections.abc import Iterator
 
@@ -39,7 +39,7 @@ def failed_by_gate(graph: CompiledGraph, task: int, record: Record) -> str:
 
 
 def step_lines(graph: CompiledGraph, task: int, record: Record) -> list[str]:
-    """Where a task stands that is midway through its steps, a sentence each."""
+    """How far a task is that is between its first step and its landing, a sentence each."""
     if not record.steps or record.state is TaskState.SUCCEEDED:
         return []
     found = standing_of(graph, task, record)

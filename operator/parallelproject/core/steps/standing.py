@@ -1,8 +1,8 @@
-"""Where a task with steps stands: derived from how its attempts have ended. The only place that knows the order.
+"""Which step of a task is next, by how its attempts have ended. The only place that knows the order of steps.
 
-The first step is the task's own work. Each further one follows on the work that is held. A step that makes work
-replaces it, so gates before it judge again: what lands has passed all gates as it is. A gate that rejects sends the
-work back to the step that made it: the last one before the gate that is none. Pure.
+The first step is the task's own work. Each further step gets the work that is held. A step that is no gate may change
+the work; then the gates before it judge again, so that all gates have accepted exactly the work that lands. When a gate
+rejects the work, the step that made it runs again: the last one before the gate that is no gate. Pure.
 """
 
 from collections.abc import Sequence
@@ -14,14 +14,14 @@ _HELD, _PASSED, _REJECTED = StepVerdict.HELD, StepVerdict.PASSED, StepVerdict.RE
 
 
 class Standing(NamedTuple):
-    """Where a task stands."""
+    """What follows from the ends of a task's attempts."""
 
     next: str | None = OWN
     """The step of its next attempt; None: all steps have passed, and the work only has to land."""
     work: int = 0
     """Number of the attempt whose work is held; 0: none is."""
     is_last: bool = False
-    """Whether the work lands when the next attempt ends well. What a step makes has to pass all gates after it."""
+    """Whether the work lands if the next attempt succeeds: no further gate has to judge what it makes."""
     rejection: StepEnd | None = None
     """The rejection because of which the work is done again; None: none is open."""
     round: int = 1
@@ -36,11 +36,11 @@ NOT_STARTED = Standing()
 
 
 def standing(steps: Sequence[TaskStep], ends: Sequence[StepEnd], forgiven: int = 0) -> Standing:
-    """Where a task stands.
+    """Which step is next, and what it works on.
 
     Args:
         steps: Its steps as they are now, without its own work.
-        ends: How its attempts have ended, in their order. One at a step that it no longer has counts only by its work.
+        ends: How its attempts have ended, in their order. Of an end at a step that was removed only its work counts.
         forgiven: How many of its rejections, from the first on, do not count for their maximum.
     """
     place = {OWN: -1} | {step.name: i for i, step in enumerate(steps)}

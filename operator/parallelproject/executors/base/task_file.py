@@ -122,19 +122,19 @@ def check_feedback(number: int, found: str, printed: str, kept: str) -> str:
 
 
 def gate_feedback(number: int, found: str, printed: str, *, by_itself: bool) -> str:
-    """What the step gets whose work a gate has rejected, and the gate itself when it judges again.
+    """The feedback after a gate has rejected the work: for the step that changes the work, or for the gate itself.
 
     Args:
         number: Of the attempt of the gate.
         found: How it rejected the work.
         printed: Its report: what it wrote or printed.
-        by_itself: Whether it is for the gate.
+        by_itself: Whether it is for the gate, which judges again.
     """
     if by_itself:
-        lines = [f"You have judged this work before, in attempt {number}: {found}. It was done again since."]
+        lines = [f"You have judged this work before, in attempt {number}: {found}. It has been changed since."]
     else:
         lines = [f"The work did not land: {found} (attempt {number}). Change it so that it is accepted."]
-    lines += ["Its report:", "", printed.rstrip("\n")] if printed.strip() else ["It says no more."]
+    lines += ["Its report:", "", printed.rstrip("\n")] if printed.strip() else ["It gave no report."]
     return "\n".join(lines) + "\n"
 
 

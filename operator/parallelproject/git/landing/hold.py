@@ -1,8 +1,7 @@
-"""Work of a task with steps, between them: held in a ref of the task, and landed as it was held.
+"""The work of a task between two of its steps: one commit in a ref of the task, which lands as it is.
 
-What is held is one commit on the commit that the work started from, as what lands is. A step that follows gets it
-checked out, wherever it runs. A ref that holds work never changes, so that a process that was killed is followed by
-one that finds all of it or nothing.
+The commit is based on the commit that the work started from, as the commit of work that lands. The next step gets it
+checked out. Such a ref never changes: after an interruption the next process finds all of the work, or nothing of it.
 """
 
 from dataclasses import dataclass
@@ -36,12 +35,15 @@ class HeldWork:
 
 
 def hold(delivery: Delivery, place: Place, attempt: int) -> HeldWork:
-    """Holds what an attempt left in its workspace, also if that is nothing. After an interruption call it again.
+    """Keeps what is in the workspace of an attempt for the next step, also if nothing has changed.
+
+    After an interruption it can be called again and resumes.
 
     Args:
         delivery: The attempt that did the work.
         place: Where it worked.
-        attempt: Number of the attempt that is known for the work: this one, or one that finishes what it left.
+        attempt: Number of the attempt that is recorded for the work. It is a later one if that finishes what an
+            interrupted attempt has left.
 
     Raises:
         DeliveryError: the work may not land, or cannot be held.
@@ -63,7 +65,7 @@ def hold(delivery: Delivery, place: Place, attempt: int) -> HeldWork:
 
 
 def land_held(delivery: Delivery, place: Place) -> Landed:
-    """Lands the work that the delivery continues, exactly as it is held.
+    """Lands the held work that the delivery continues, without a change.
 
     Raises:
         DeliveryError: with the outcome for the task, and where the work is kept.
@@ -79,8 +81,35 @@ def land_held(delivery: Delivery, place: Place) -> Landed:
             raise error.as_outcome() from error
 
 
+def set_aside(delivery: Delivery, place: Place) -> str | None:
+    """Moves work that waits to land out of the way, so that only what passes the steps of the task now can land.
+
+    Returns:
+        The ref that keeps it; None: none was waiting, or it is the held work that the delivery continues.
+
+    Raises:
+        DeliveryError: it cannot be moved.
+    """
+    with opened(delivery, place) as store:
+        try:
+            seen = store.look(delivery.depth)
+            if seen.landed or not seen.result:
+                return None
+            waits = Update(delivery.refs.result, seen.result, None)
+            if delivery.continues and fetch_held(store) == seen.result:
+                push(store.git, [waits])
+                return None
+            return save(store, delivery.refs.salvage(delivery.attempt), seen.result, waits)
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+
+
 def forget_held(delivery: Delivery, place: Place) -> None:
-    """Removes the refs of held work, which is not needed any more: the task has landed."""
+    """Removes the refs of held work after the task has landed. Refs that git cannot remove stay: they do no harm.
+
+    Raises:
+        DeliveryError: the remote cannot be used.
+    """
     with opened(delivery, place) as store:
         try:
             pattern = f"{delivery.refs.folder}/{_HELD}/*"
@@ -89,7 +118,7 @@ def forget_held(delivery: Delivery, place: Place) -> None:
             if refs:
                 push(store.git, [Update(ref, commit, None) for commit, ref in refs])
         except GitFailedError:
-            return  # they are only in the way of nobody
+            return
 
 
 def _nothing(store: GitStore, base: str) -> str:

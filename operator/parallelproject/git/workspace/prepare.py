@@ -127,7 +127,9 @@ def fetch_held(store: GitStore) -> str:
     except GitFailedError as error:
         if error.cause is not Cause.MISSING_REF:
             raise
-        text = f"git: {store.delivery.continues} does not exist: it held the work of the task between its steps"
+        ref = store.delivery.continues
+        text = f"git: {ref} held the work of the task between its steps, and somebody has removed it: restore it"
+        text += f" (git update-ref {ref} COMMIT), or do all work again (pproj run --fresh)"
         raise PolicyError("HeldWorkGone", text) from None
     return store.text("rev-parse", _HELD)
 

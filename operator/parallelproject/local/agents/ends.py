@@ -139,6 +139,8 @@ class AgentEnds:
         while has_steps and number > 1 and (then is None or then.step != call.step):
             number -= 1
             then = noted_call(self._directory.path, task, number)
+        if then is not None and then.step != call.step:
+            return None  # another step has a session of its own
         found = [self._record(WorkKey.of_task(task, n)) for n in (number - 1, number)]
         if found[-1] is None:
             return None

@@ -8,6 +8,7 @@ from typing import Any
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
+from parallelproject.core.steps.step import StepVerdict
 from parallelproject.executors.base.task_file import check_feedback, conflict_feedback, gate_feedback
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
@@ -16,7 +17,7 @@ from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.program import delivery_of, instruction
-from parallelproject.local.delivery.result import REJECTED, DeliveryResult
+from parallelproject.local.delivery.result import DeliveryResult
 from parallelproject.local.delivery.setup import FOLDER
 from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.local.delivery.target import LandingTarget, extras
@@ -197,7 +198,7 @@ class Deliveries:
         if result.is_good:
             return row._replace(phase=SUCCEEDED, reason=None, exit_code=0)
         if result.moves_on:
-            rejected = result.outcome == REJECTED
+            rejected = result.outcome == StepVerdict.REJECTED
             code = result.exit_code if rejected else 0
             return row._replace(phase=result.outcome, reason=result.reason if rejected else None, exit_code=code)
         if result.is_delivery:
@@ -275,7 +276,9 @@ class Deliveries:
         where = self.target.repository.address.url
         return f"What attempt {number} did: git --git-dir={where} show {result.ref}"
 
-    def report_of_gate(self, task: str, number: int, failed: str | None, *, by_itself: bool) -> str:
+    def report_of_gate(
+        self, task: str, number: int, failed: str | None, *, by_itself: bool, broken: str | None = None
+    ) -> str:
         """The file with the report of a gate that has rejected the work.
 
         Args:
@@ -283,6 +286,7 @@ class Deliveries:
             number: Of the attempt of the gate.
             failed: The file that says why an attempt after it failed, if one did.
             by_itself: Whether the gate itself reads it, in order to judge again.
+            broken: The file that says what the landed work of the task breaks, which it repairs.
 
         Raises:
             OSError: it cannot be written.
@@ -291,6 +295,8 @@ class Deliveries:
         file = self._directory.path / "tasks" / f"{task}.{number}.gate.feedback"
         message, printed = (result.message, result.printed) if result else (f"attempt {number} rejected the work", "")
         text = gate_feedback(number, message, printed, by_itself=by_itself)
+        if broken:
+            text += f"\nThe work repairs what had landed before:\n\n{end_of_file(Path(broken))}"
         if failed:
             text += f"\nThe attempt after that failed:\n\n{end_of_file(Path(failed))}"
         file.write_text(text, errors="surrogateescape", encoding="utf-8")

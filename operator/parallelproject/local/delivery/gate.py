@@ -1,4 +1,4 @@
-"""A gate in the process of its attempt: how it has judged the work.
+"""How a gate has judged the work, by the end of its command and by its report. It is called by the attempt of the gate.
 
 Standard library only, to start fast.
 """
@@ -6,40 +6,28 @@ Standard library only, to start fast.
 import os
 from pathlib import Path
 
-from parallelproject.git.plumbing.delivery import Place
-from parallelproject.local.delivery.result import REJECTED, DeliveryResult
+from parallelproject.core.steps.step import StepVerdict
+from parallelproject.local.delivery.result import DeliveryResult
 from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.model.names import REJECTED as REJECTED_OUTPUT
 from parallelproject.plain_file import open_plain
 
 GATE_FAILED = "GateFailed"
 """A reason, as in ``model.status``, which would be slow to load."""
-_MARKER = "gate"
 _TEXT_MAX = 64 * 1024
-_NO_VERDICTS = frozenset({0, 75, 126, 127})
-"""Exit codes of a command that say nothing about the work: it is to be run later, or could not start."""
-_SIGNALS = 128
-"""Exit codes from this on are those of a command that was killed, as a shell has them."""
-
-
-def note_gate(place: Place) -> None:
-    """Notes that nothing in a place is work: it is that of a gate."""
-    place.private.mkdir(parents=True, exist_ok=True)
-    (place.private / _MARKER).touch()
-
-
-def is_of_gate(place: Place) -> bool:
-    """Whether a place is that of a gate."""
-    return (place.private / _MARKER).exists()
+_NO_VERDICTS = frozenset({75, 126, 127})
+"""Exit codes of a command that say nothing about the work: it asks to run later, or it could not start."""
+_SIGNALS = range(129, 193)
+"""Exit codes of a command that was killed by a signal, as a shell has them: 128 and the number of the signal."""
 
 
 def rejection(
     step: StepOrder, failed: DeliveryResult | None, outputs: Path, printed: str, *, by_agent: bool
 ) -> DeliveryResult | None:
-    """How a gate has rejected the work, if its attempt has ended with a verdict and that is none for it.
+    """The result of a gate that has rejected the work; None: it has accepted the work, or has not judged it.
 
-    The text in the file counts whatever the exit code is, unless the gate was cut off or is to run later. The exit code
-    of a command is a verdict, and that of an agent is not: it says how the agent ended.
+    A report in ``rejected.md`` rejects the work whatever the exit code is, unless the gate was stopped, or asks to run
+    later. Without one, the exit code of a command decides. That of an agent says only how the agent ended.
 
     Args:
         step: The gate.
@@ -49,14 +37,16 @@ def rejection(
         by_agent: Whether a coding agent is the gate.
     """
     code = failed.exit_code if failed else 0
-    if failed is not None and (failed.reason != "ExitCode" or code in _NO_VERDICTS or code >= _SIGNALS):
+    if failed is not None and (failed.reason != "ExitCode" or code in _NO_VERDICTS or code in _SIGNALS):
         return None
     text = _text(outputs / REJECTED_OUTPUT)
     if text is None and (by_agent or not code):
         return None
     how = f"with exit code {code}" if code else f"in {REJECTED_OUTPUT}"
     message = f"{step.name} rejected the work {how}"
-    return DeliveryResult(REJECTED, GATE_FAILED, message, code or 1, printed=printed if text is None else text)
+    return DeliveryResult(
+        StepVerdict.REJECTED, GATE_FAILED, message, code or 1, printed=printed if text is None else text
+    )
 
 
 def _text(file: Path) -> str | None:

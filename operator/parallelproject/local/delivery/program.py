@@ -18,8 +18,9 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from parallelproject.core.steps.step import StepVerdict
 from parallelproject.folder_removal import try_to_remove
-from parallelproject.git.landing.hold import forget_held, hold, land_held
+from parallelproject.git.landing.hold import forget_held, hold, land_held, set_aside
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Person, Place, Policy
@@ -30,11 +31,12 @@ from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.agent import AgentJudge
 from parallelproject.local.delivery.command import Runner
-from parallelproject.local.delivery.gate import is_of_gate, note_gate, rejection
+from parallelproject.local.delivery.gate import GATE_FAILED, rejection
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.ready_workspace import OVERDUE, ReadyWorkspace
-from parallelproject.local.delivery.result import FAILED, HELD, PASSED, REJECTED, DeliveryResult
+from parallelproject.local.delivery.result import FAILED, DeliveryResult
 from parallelproject.local.delivery.setup import was_setting_up
+from parallelproject.local.delivery.step_note import StepNote, note_step, step_note
 from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.local.state.questions import take_question
 from parallelproject.local.workspace.added_files import added
@@ -50,8 +52,8 @@ _PAUSES = (0.5, 3.0)
 """Seconds before landing is tried again in the same attempt, where the trouble may pass."""
 _PRINTED_MAX = 64 * 1024
 """Most bytes of what a check has printed that the next attempt is given; the whole is in the log."""
-_GATE_FAILED, _NEEDS_INPUT = "GateFailed", "NeedsInput"
-"""Reasons, as in ``model.status``, which would be slow to load."""
+_NEEDS_INPUT = "NeedsInput"
+"""A reason, as in ``model.status``, which would be slow to load."""
 _AGAIN = frozenset({Outcome.TRANSIENT, Outcome.EXHAUSTED, Outcome.AUTH_OR_PROTECTED})
 """Ends after which the work still has to land."""
 
@@ -132,6 +134,10 @@ class LandingAttempt:
         self._agent = AgentJudge.of(settings, self._state, self._environment[ENV_OUTPUTS])
         self._step = StepOrder(*settings["step"]) if settings["step"] else None
         self._gate = self._step if self._step and self._step.is_gate else None
+        self._only_lands = not settings["argv"]
+        self._note = (
+            StepNote(self._step.name, self._step.is_gate, self._delivery.continues) if self._step else StepNote()
+        )
 
     @property
     def has_steps(self) -> bool:
@@ -144,12 +150,13 @@ class LandingAttempt:
         Raises:
             DeliveryError: it did not reach its end.
         """
-        if self._gate:
-            note_gate(self._place)
+        if self._step:
+            note_step(self._place, self._note)
+            self._set_aside(self._step)
         done = self._take_over()
         if done:
             return done
-        if not self._settings["argv"]:
+        if self._only_lands:
             return self._land_held()
         prepared = prepare(self._delivery, self._place)
         if prepared.outcome is Outcome.ALREADY_LANDED:
@@ -192,9 +199,22 @@ class LandingAttempt:
         rejected = rejection(gate, failed, outputs, printed, by_agent=self._agent is not None)
         if rejected:
             return rejected._replace(ref=self._delivery.continues)
-        if failed:
-            return failed
-        return self._land_held() if gate.is_last else DeliveryResult(PASSED)
+        return failed or self._accepted(gate)
+
+    def _accepted(self, gate: StepOrder) -> DeliveryResult:
+        """The result of a gate that has accepted the work. It is noted first: what is accepted is not judged again."""
+        note_step(self._place, self._note._replace(has_accepted=True))
+        return self._land_held() if gate.is_last else DeliveryResult(StepVerdict.PASSED)
+
+    def _set_aside(self, step: StepOrder) -> None:
+        """Of the work that waits in the repository to land, only what lands now may wait there.
+
+        An attempt before has put it there, by the steps that the task had then.
+        """
+        if step.is_gate or self._only_lands or not step.is_last:
+            kept = set_aside(self._delivery, self._place)
+            if kept:
+                _print(f"work that waited to land has not passed all steps; it is kept in {kept}")
 
     def _finish(self, delivery: Delivery, place: Place) -> DeliveryResult:
         """Work that is done lands, or is held for the next step."""
@@ -206,7 +226,7 @@ class LandingAttempt:
             if not accepted.is_good:
                 return accepted
         kept = tuple(map(str, held.kept))
-        return DeliveryResult(HELD, ref=held.ref, kept=kept)
+        return DeliveryResult(StepVerdict.HELD, ref=held.ref, kept=kept)
 
     def _land_held(self) -> DeliveryResult:
         """Lands the work that has passed all gates."""
@@ -216,7 +236,10 @@ class LandingAttempt:
     def _without_held(self, landed: DeliveryResult) -> DeliveryResult:
         """The result of a task that has landed: nothing needs to be held for it any more."""
         if self._step and landed.is_good:
-            forget_held(self._delivery, self._place)
+            try:
+                forget_held(self._delivery, self._place)
+            except DeliveryError as error:  # the work has landed all the same
+                _print(f"held work is not needed any more, and could not be removed: {error}")
         return landed
 
     def _left(self, began: float) -> float | None:
@@ -265,7 +288,7 @@ class LandingAttempt:
         printed = printed_since(log, start)
         found = f"the check failed with exit code {failed.exit_code}: {check}"
         _print(found)
-        return failed._replace(reason=_GATE_FAILED, message=found, printed=printed)
+        return failed._replace(reason=GATE_FAILED, message=found, printed=printed)
 
     def _without_added(self, delivery: Delivery, place: Place) -> Delivery:
         """A delivery that lands nothing of what we have put into the workspace, nor secret values of it."""
@@ -276,9 +299,10 @@ class LandingAttempt:
         return replace(delivery, policy=policy, known_secrets=secrets)
 
     def _make_outputs(self) -> None:
-        """Empty, as a new pod finds them; for a repair with the outputs of the work that it repairs."""
+        """Empty, as a new pod finds them; where work continues, with the outputs of that work."""
         folder = Path(self._environment[ENV_OUTPUTS])
-        if self._delivery.repair and not folder.is_symlink():
+        continues = (self._delivery.repair or self._delivery.continues) and not self._gate
+        if continues and not folder.is_symlink():
             for name in RESERVED_OUTPUTS:  # what the attempt before has said
                 _remove(folder / name)
         else:
@@ -295,13 +319,17 @@ class LandingAttempt:
         Returns:
             What became of work that was done: then there is nothing to run.
         """
+        is_accepted = False
         for number in range(1, self._number):
             if self._places.is_there(number):
                 before = delivery_result.read(self._places.result(number))
                 delivery, place = replace(self._delivery, attempt=number), self._places.of(number)
-                if (before is None or before.outcome in _AGAIN) and not is_of_gate(place):
+                note = step_note(place)
+                if note.is_gate:
+                    is_accepted = is_accepted or note == self._note._replace(has_accepted=True)
+                elif before is None or before.outcome in _AGAIN:
                     try:
-                        if self._places.has_ended_well(number):
+                        if self._places.has_ended_well(number) and self._finishes(note):
                             return self._finish_earlier(delivery, place)
                         if not was_setting_up(place):
                             _say_salvaged(number, salvage(self._without_added(delivery, place), place))
@@ -309,8 +337,17 @@ class LandingAttempt:
                         if error.reason != WORKSPACE_GONE:
                             raise
                         _print(f"nothing is kept of attempt {number}: its workspace was removed or replaced")
+            if is_accepted:
+                note_step(self._place, self._note._replace(has_accepted=True))
             _say_kept(self._places.remove(number))
-        return None
+        return self._accepted(self._gate) if self._gate and is_accepted else None
+
+    def _finishes(self, left: StepNote) -> bool:
+        """Whether work that is left is of the same step, so that what follows on it is the same.
+
+        Other work is kept and does not land: the steps of the task have changed since, and gates have not judged it.
+        """
+        return self._step is None or (left == self._note and not self._only_lands)
 
     def _finish_earlier(self, delivery: Delivery, place: Place) -> DeliveryResult:
         try:
@@ -418,11 +455,11 @@ def _say(result: DeliveryResult) -> None:
     """What has become of the work, in the task's log."""
     if result.commit:
         text = f"landed as {result.commit[:10]}"
-    elif result.outcome == REJECTED:
+    elif result.outcome == StepVerdict.REJECTED:
         text = result.message
-    elif result.outcome == PASSED:
+    elif result.outcome == StepVerdict.PASSED:
         text = "accepts the work"
-    elif result.outcome == HELD:
+    elif result.outcome == StepVerdict.HELD:
         text = f"its work is held for the next step, in {result.ref}"
     elif result.is_good:
         text = "changed nothing, so there is nothing to land"

@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from parallelproject.core.steps.step import StepVerdict
 from parallelproject.git.landing.land import Landed
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome
 from parallelproject.git.workspace.prepare import Prepared
 from parallelproject.whole_file import write_whole
 
 FAILED = Outcome.COMMAND_FAILED.value
-HELD, PASSED, REJECTED = "Held", "Passed", "Rejected"
-"""Of attempts at steps: its work is held for the next one; a gate has accepted the work, or rejected it."""
+MOVES_ON = (StepVerdict.HELD, StepVerdict.PASSED, StepVerdict.REJECTED)
+"""Outcomes of attempts after which the task continues with another step."""
 _GOOD = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
 
 
@@ -20,7 +21,7 @@ class DeliveryResult(NamedTuple):
     """The end of one attempt."""
 
     outcome: str
-    """A word of ``git.outcome``, FAILED, HELD, PASSED or REJECTED."""
+    """A word of ``git.outcome``, FAILED, or one of MOVES_ON."""
     reason: str = ""
     """One word in CamelCase, more exact than the outcome."""
     message: str = ""
@@ -51,7 +52,7 @@ class DeliveryResult(NamedTuple):
     @property
     def moves_on(self) -> bool:
         """Whether the task continues with another step: the next one, or an earlier one again."""
-        return self.outcome in (HELD, PASSED, REJECTED)
+        return self.outcome in MOVES_ON
 
     @property
     def changed_nothing(self) -> bool:

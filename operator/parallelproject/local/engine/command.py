@@ -11,7 +11,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.executors.base.hook_environment import hook_role
 from parallelproject.local.agents.call import AgentCall
 from parallelproject.model.problem import Problem, ProblemsError
-from parallelproject.model.spec import Agent, HookKind, NoChange, Spec
+from parallelproject.model.spec import Agent, HookKind, NoChange, Spec, SpecStep
 
 _REFERENCE = re.compile(r"\$\$|\$\(([^)]*)\)")
 HINT = "add one, or give --command 'CMD' or --agent TYPE"
@@ -103,11 +103,19 @@ def hook_commands(spec: Spec) -> dict[HookKind, Command]:
         hook = spec.hooks.of(kind) if spec.hooks else None
         if hook is None:
             continue
-        role = spec.role(hook_role(spec, hook))
-        container = role.pod_template.spec.containers[0] if role and role.pod_template else None
-        env = (container.model_extra or {}).get("env") if container else None
-        found[kind] = Command(tuple(hook.command), tuple(_literals(env)), expands=False)
+        found[kind] = Command(tuple(hook.command), _role_env(spec, hook_role(spec, hook)), expands=False)
     return found
+
+
+def step_command(spec: Spec, step: SpecStep, role: str | None) -> Command:
+    """The command of a step that has one of its own, with the environment of its role's container."""
+    return Command(tuple(step.command), _role_env(spec, role))
+
+
+def _role_env(spec: Spec, name: str | None) -> tuple[tuple[str, str], ...]:
+    role = spec.role(name)
+    container = role.pod_template.spec.containers[0] if role and role.pod_template else None
+    return tuple(_literals((container.model_extra or {}).get("env"))) if container else ()
 
 
 def _of_agent(agent: Agent, place: str) -> Command:

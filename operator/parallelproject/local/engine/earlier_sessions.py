@@ -6,15 +6,13 @@ from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.outputs import Outputs
+from parallelproject.core.steps.step import StepVerdict
 from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.record import AttemptLog
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import (
     FAILED,
-    HELD,
-    PASSED,
-    REJECTED,
     RUNNING,
     STOPPED,
     SUCCEEDED,
@@ -34,9 +32,9 @@ PHASES = {
     FAILED: Phase.FAILED,
     STOPPED: Phase.STOPPED,
     RUNNING: Phase.ACTIVE,
-    HELD: Phase.HELD,
-    PASSED: Phase.PASSED,
-    REJECTED: Phase.REJECTED,
+    StepVerdict.HELD.value: Phase.HELD,
+    StepVerdict.PASSED.value: Phase.PASSED,
+    StepVerdict.REJECTED.value: Phase.REJECTED,
 }
 
 
@@ -165,12 +163,12 @@ def _read(
         landed, question = commit(row) if commit else None, asked.text(row) if asked else ""
         attempts.setdefault(task, []).append(attempt_of(row, now, landed, agents, question, usages, outputs))
         failed.pop(task, None)
-        if row.phase in (FAILED, REJECTED):
+        if row.phase in (FAILED, StepVerdict.REJECTED):
             failed[task] = row.key.attempt
     lengths = [max(0.0, session.ended - session.started) for session in sessions]
     open_since = 1 + max((i for i, session in enumerate(sessions) if session.completed), default=-1)
     last = sessions[-1] if sessions else SessionRow(now, now, False)
-    peak = _peak(row for row in rows if row.key.is_task)
+    peak = _peak([row for row in rows if row.key.is_task])
     return History(attempts, failed, peak, sum(lengths), sum(lengths[open_since:]), last.ended, last.completed)
 
 
@@ -179,7 +177,7 @@ def in_order(rows: Iterable[AttemptRow]) -> list[AttemptRow]:
     return sorted(rows, key=lambda row: (row.key.task, row.key.attempt))
 
 
-def _peak(rows: Iterable[AttemptRow]) -> int:
+def _peak(rows: Sequence[AttemptRow]) -> int:
     changes = [(row.started, 1) for row in rows] + [(row.ended, -1) for row in rows if row.ended]
     peak = level = 0
     for _, change in sorted(changes):

@@ -19,6 +19,7 @@ from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.report.changes import Event, What, changes, need_event
 from parallelproject.core.report.readings import PlanReading
+from parallelproject.core.steps.step import StepVerdict
 from parallelproject.local.engine.board import Board, BoardView, Running
 from parallelproject.local.engine.command import Command
 from parallelproject.local.engine.earlier_sessions import History
@@ -29,7 +30,7 @@ from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.state_outage import Trouble
 from parallelproject.local.errors import RunError
 from parallelproject.local.state.directory import StateDirectory
-from parallelproject.local.state.store import FAILED, HELD, PASSED, REJECTED, AttemptRow
+from parallelproject.local.state.store import FAILED, AttemptRow
 from parallelproject.local.state.usage_files import UsageFiles
 from parallelproject.local.supervisor.handle import Processes, Report
 from parallelproject.local.workspace.sandbox import Bubblewrap
@@ -419,9 +420,9 @@ class Engine:
             self._observed[row.key.task] = [self._executor.attempt(row, self._clock.now())]
             self._board.running.pop(row.key.task, None)
             self._ended.append(row)
-            if row.phase in (FAILED, REJECTED):
+            if row.phase in (FAILED, StepVerdict.REJECTED):
                 self.failed[row.key.task] = row.key.attempt
-            elif row.phase in (HELD, PASSED):
+            elif row.phase in (StepVerdict.HELD, StepVerdict.PASSED):
                 self.failed.pop(row.key.task, None)
             self._again = True
         for key in report.refused:

@@ -16,7 +16,7 @@ from parallelproject.local.agents.prompts import write_prompt
 from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.engine.board import Board
-from parallelproject.local.engine.command import Command
+from parallelproject.local.engine.command import Command, step_command
 from parallelproject.local.engine.earlier_sessions import attempt_of
 from parallelproject.local.engine.step_at import StepAt, step_at
 from parallelproject.local.state import workspaces
@@ -177,7 +177,7 @@ class ProcessExecutor:
     def _command(self, at: StepAt, role: str | None) -> Command:
         """What runs a step."""
         if at.step and at.step.command:
-            return Command(tuple(at.step.command))
+            return step_command(self._board.spec, at.step, role)
         return self._commands[role]
 
     @staticmethod
@@ -223,17 +223,16 @@ class ProcessExecutor:
         """The file that says why the attempt before failed, what its landed work breaks, or why a gate has rejected it;
         None: there was none.
         """
-        report = at.resumed(record) if at.is_gate else at.standing.rejection.attempt if at.standing.rejection else 0
-        if report and self._deliveries:
-            failed = self._failure(task, number) if number > report else None
-            return self._deliveries.report_of_gate(task, report, failed, by_itself=at.is_gate)
-        if not number:
-            return None
-        if repair and self._verification and self._deliveries:
+        rejected = at.standing.rejection
+        report = at.resumed(record) if at.is_gate else rejected.attempt if rejected else 0
+        failed = self._failure(task, number) if number > max(report, repair.floor if repair else 0) else None
+        broken = None
+        if repair and self._verification and self._deliveries and not at.is_gate:
             show = self._deliveries.shows(task, repair.floor)
-            failed = self._failure(task, number) if number > repair.floor else None
-            return self._verification.feedback(task, number, repair, show, failed)
-        return self._failure(task, number)
+            broken = self._verification.feedback(task, number, repair, show, None if report else failed)
+        if report and self._deliveries:
+            return self._deliveries.report_of_gate(task, report, failed, by_itself=at.is_gate, broken=broken)
+        return broken or failed
 
     def _failure(self, task: str, number: int) -> str:
         """The file that says why an attempt failed."""

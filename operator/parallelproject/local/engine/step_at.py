@@ -52,7 +52,7 @@ class StepAt(NamedTuple):
 
 
 def step_at(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> StepAt:
-    """Where the next attempt of a task is.
+    """The step of the next attempt of a task.
 
     Args:
         graph: The compiled spec.

@@ -15,9 +15,8 @@ from parallelproject.local.state import schema
 from parallelproject.model.work import WorkKey
 
 RUNNING, SUCCEEDED, FAILED, STOPPED = "Running", "Succeeded", "Failed", "Stopped"
-"""Phases of an attempt. Running: its start was asked for, and its end is not known."""
-HELD, PASSED, REJECTED = "Held", "Passed", "Rejected"
-"""Ends of attempts at steps, by their own account. In the file they are Succeeded and Failed, by exit code."""
+"""Phases of an attempt. Running: its start was asked for, and its end is not known. The ends of attempts at steps are
+words of ``StepVerdict``, by their own account; in the file they are Succeeded and Failed, by exit code."""
 
 _UPSERT = """
 insert into attempts values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)

@@ -19,6 +19,21 @@ from parallelproject.core.planner.explanation import Explanation, View
 from parallelproject.core.planner.hooks import HookFacts
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.model.spec import Spec
+from parallelproject.model.status import Reason
+
+FREES_FILES = frozenset(
+    {
+        Reason.WAITING_FOR_DEPENDENCIES,
+        Reason.WAITING_FOR_LEVEL,
+        Reason.WAITING_FOR_MERGE,
+        Reason.WAITING_FOR_VERIFICATION,
+        Reason.WAITING_FOR_APPROVAL,
+        Reason.WAITING_FOR_INPUT,
+        Reason.WAITING_FOR_HOOK,
+    }
+)
+"""Reasons for which a task between two steps keeps no files: it waits for other tasks, which may need them, or for a
+person. Any other wait ends although the task keeps them."""
 
 
 class Block(NamedTuple):
@@ -63,8 +78,8 @@ class Situation(NamedTuple):
     """Of the tasks that conditions decide on, those that wait for no other."""
     hooks: HookFacts | None = None
     """The hooks that have run; None: there are none."""
-    midway: Collection[int] = frozenset()
-    """The tasks between two of their steps of which nothing runs: they keep their files until they have landed."""
+    keepers: Collection[int] = frozenset()
+    """The tasks between two of their steps that keep their files (``kept_files``); nothing of them runs."""
     repairs: int = -1
     """With a verification, the highest level with a task that repairs what it has landed; -1: no such task."""
 
