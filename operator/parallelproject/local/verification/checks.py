@@ -216,6 +216,8 @@ class LocalVerification:
         file = self._directory.path / "tasks" / f"{task}.{number}.repair.feedback"
         printed = result.printed if result else ""
         text = verification_feedback(repair.check, command, repair.commit, change_words(repair.other), printed, show)
+        if commit := self.state.taken_out.get(task):
+            text += f"\nCommit {commit} took what had landed off the branch: do the work again, without that fault.\n"
         if failed:
             text += f"\nAttempt {number} was to repair it and failed:\n\n{end_of_file(Path(failed))}"
         file.write_text(text, errors="surrogateescape")
@@ -249,6 +251,7 @@ class LocalVerification:
             "since": launch.since,
             "work": {"base": launch.work.base, "tip": launch.work.tip} if launch.work else None,
             "paths": launch.check.paths,
+            "revert": launch.revert._asdict() if launch.revert else None,
             "deadline": launch.check.active_deadline_seconds or self._deadline,
             "result": str(self._result(key)),
             "log": self.log(key),

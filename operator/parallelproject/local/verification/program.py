@@ -13,6 +13,7 @@ from typing import Any
 
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.git.branches.commit_to_check import CommitToCheck, RewrittenError, commit_to_check
+from parallelproject.git.branches.taken_out import take_out
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import ConflictError, DeliveryError
 from parallelproject.git.plumbing.store import GitStore, opened
@@ -41,6 +42,17 @@ def main(file: str) -> int:
     return 0
 
 
+def _revert(store: GitStore, wanted: Mapping[str, Any]) -> CheckResult:
+    """Takes work off the branch."""
+    try:
+        done = take_out(store, wanted["number"], wanted["tasks"], wanted["dependents"], wanted["why"])
+    except ConflictError as error:
+        say(f"the work cannot be taken off the branch: {error}")
+        return CheckResult(ProbeOutcome.CONFLICT, printed=str(error))
+    say(f"commit {done.commit[:10]} takes off the branch: {', '.join(done.tasks)}")
+    return CheckResult(ProbeOutcome.PASSED, printed=json.dumps(done._asdict()))
+
+
 class _CheckedWork:
     """One run of a check."""
 
@@ -66,6 +78,8 @@ class _CheckedWork:
         checkout, workspace = self._checkout, self._checkout.workspace
         checkout.make_room()
         with opened(checkout.delivery, checkout.place) as store:
+            if revert := self._settings["revert"]:
+                return _revert(store, revert)
             try:
                 found = self._check_out(store)
             except RewrittenError:
