@@ -37,5 +37,5 @@ def test_the_next_run_does_the_work_again(verified: Make, checkout: Checkout, mo
     run = verified(LEVELS, **REVERTS)
     run.run()
     assert checkout.show("b.txt") == "repaired"
-    assert "took what had landed off the branch" in (run.state / "outputs/b/feedback").read_text()
+    assert "took this work off the branch" in (run.state / "outputs/b/feedback").read_text()
     assert condition(run)["status"] == "True"

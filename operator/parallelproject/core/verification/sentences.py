@@ -77,9 +77,10 @@ def reverting(message: str) -> str:
 def reverted(message: str, tasks: Sequence[str], commit: str) -> str:
     """When work was taken off the branch."""
     before = message.partition("; its work is being taken off")[0]
-    return f"{before}; taken off the branch by {commit[:SHORT] or 'nobody: nothing of it was there'}: " + listed(
-        list(tasks), _NAMED
-    )
+    named = listed(list(tasks), _NAMED)
+    if not commit:
+        return f"{before}; nothing of it is on the branch any more: {named}"
+    return f"{before}; taken off the branch by {commit[:SHORT]}: {named}"
 
 
 def not_reverted(message: str, why: str) -> str:

@@ -75,10 +75,9 @@ def verify(
     if plan.stopped is not None or state.is_stopped or snapshot is None:
         return Verifying(state, (), running, state.condition)
     if state.reverting:
-        may_start = len(running) < slots
-        found = reverting(state, graph, plan, runs, may_start=may_start)
+        revert = reverting(state, graph, plan, runs, may_start=len(running) < slots)
         stops = [run for run in running if run.check != REVERT.name]
-        return Verifying(found.state, found.launches, stops, found.state.condition)
+        return Verifying(revert.state, revert.launches, stops, revert.state.condition)
     repaired = [graph.index[task] for task in state.repairs if task in graph.index]
     if any(plan.states[i] in OPEN_STATES for i in repaired) or not _is_due(settings, plan, snapshot, state.verified):
         return Verifying(state, (), running, state.condition)

@@ -215,9 +215,8 @@ class LocalVerification:
         command = instruction["argv"] if instruction else []  # as it was then: the check may have another one now
         file = self._directory.path / "tasks" / f"{task}.{number}.repair.feedback"
         printed = result.printed if result else ""
-        text = verification_feedback(repair.check, command, repair.commit, change_words(repair.other), printed, show)
-        if commit := self.state.taken_out.get(task):
-            text += f"\nCommit {commit} took what had landed off the branch: do the work again, without that fault.\n"
+        other, gone = change_words(repair.other), self.state.taken_out.get(task, "")
+        text = verification_feedback(repair.check, command, repair.commit, other, printed, show, gone)
         if failed:
             text += f"\nAttempt {number} was to repair it and failed:\n\n{end_of_file(Path(failed))}"
         file.write_text(text, errors="surrogateescape")

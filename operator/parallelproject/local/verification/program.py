@@ -83,13 +83,13 @@ class _CheckedWork:
             try:
                 found = self._check_out(store)
             except RewrittenError:
-                say("somebody has rewritten the branch: what it was to run on is not there any more")
+                say("the branch was rewritten: the commit to check is no longer on it")
                 return CheckResult(ProbeOutcome.STALE)
             except ConflictError as error:
-                say(f"it cannot be built: {error}")
+                say(f"this part of the work cannot be built: {error}")
                 return CheckResult(ProbeOutcome.CONFLICT)
         if not found.is_needed:
-            say("it is about nothing that has changed, or that exists: it is not run")
+            say("skipped: no file that matches its paths exists, or has changed since it passed")
             return CheckResult(ProbeOutcome.PASSED, found.work)
         if checkout.runner.is_stopping:
             return None
@@ -109,7 +109,7 @@ class _CheckedWork:
         known = self._settings["work"]
         work = (str(known["base"]), str(known["tip"])) if known else None
         found = commit_to_check(store, self._probe, work, self._settings["since"], self._settings["paths"])
-        say(f"checks {found.commit[:10]}" + (f", {self._probe.name}" if self._probe else ""))
+        say(f"checks {found.commit[:10]}" + (f", the part {self._probe.name} of the work" if self._probe else ""))
         if found.is_needed:
             check_out(store, found.commit)
         return found
