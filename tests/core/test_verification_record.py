@@ -1,11 +1,14 @@
 """What the status records of a verification is enough to continue it, and stays small."""
 
 import json
+import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.report.verification_status import read_verification, render_verification
@@ -15,6 +18,8 @@ from parallelproject.core.verification.packed_lines import pack, unpack
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
 from parallelproject.core.verification.record import PRINTED_BYTES, VerificationRecord
 from parallelproject.core.verification.state import PassedCheck, Repair, VerificationState
+from parallelproject.executors.base.cluster_checks import _VERIFICATION_BYTES
+from parallelproject.model.crd import crd
 from parallelproject.model.verification_status import VerificationStatus
 from tests.core.broken_backlogs import broken_backlogs, broken_by
 from tests.core.examples import examples
@@ -154,3 +159,53 @@ def test_a_repair_that_is_cancelled_leaves_the_one_before_as_it_was() -> None:
     read = read_verification({"verification": render_verification(recorded)}).state
     assert len(read.repairs["b"]) == 3
     assert read.started_again().floors == state.started_again().floors == {"b": 3}
+
+
+def test_hundreds_of_repaired_tasks_fit_into_a_status_and_decide_as_before() -> None:
+    """Each breaks a check in a verification of its own, and prints much."""
+    drawn = random.Random(3)
+
+    def noise() -> str:
+        return "\n".join(
+            f"FAILED tests/test_{drawn.randbytes(20).hex()}.py::test_it - assert 1 == 2" for _ in range(60)
+        )
+
+    names = [f"{drawn.randbytes(28).hex()}{n:05}" for n in range(1_000)]
+    changes = [LandedChange(name, "", (f"src/{name}.py",), 3) for name in names]
+    record, state = VerificationRecord(), VerificationState()
+    for n, name in enumerate(names[:400], start=1):
+        commits = [drawn.randbytes(20).hex() for _ in range(2)]
+        work = LandedWork(commits[0], commits[1], tuple(drawn.sample(changes, 20)))
+        runs = [
+            CheckRun("test", 2 * n - 1, f"r{n}.x", None, ProbeOutcome.FAILED, work, noise()),
+            CheckRun("test", 2 * n, f"r{n}.x", Probe(19, (3,)), ProbeOutcome.FAILED, None, noise()),
+        ]
+        repair = Repair(n, "test", 2 * n - 1, commits[1], names[-n])
+        state = replace(
+            state, verified=VerifiedWork(9, dict.fromkeys(names, n)), repairs={**state.repairs, name: (repair, repair)}
+        )
+        record = record.with_ended(runs).with_state(state, n)
+    written = render_verification(record)
+    Draft202012Validator(_schema_of_verification()).validate(written)
+    assert len(json.dumps(written)) < _VERIFICATION_BYTES
+    assert record.state.repairs.keys() == set(names[:400]), "whoever was repaired is known"
+    latest = [run for run in record.runs if run.revision == "r400.x"]
+    assert [(run.number, bool(run.work), bool(run.printed)) for run in latest] == [
+        (799, True, True),
+        (800, False, True),
+    ]
+    assert record.printed(record.state.repairs[names[399]][-1])
+    assert record.printed(record.state.repairs[names[395]][-1]), "the latest outputs are kept"
+    assert record.printed(record.state.repairs[names[0]][-1]) is None
+    assert read_verification({"verification": written}) == record
+
+
+def test_a_record_of_which_a_part_is_missing_counts_as_nothing() -> None:
+    written = render_verification(VerificationRecord(numbers={f"check{i}": i for i in range(500)}))
+    (text,) = written["record"]
+    assert read_verification({"verification": {**written, "record": [text[:-20]]}}) == VerificationRecord()
+
+
+def _schema_of_verification() -> Any:
+    (version,) = crd()["spec"]["versions"]
+    return version["schema"]["openAPIV3Schema"]["properties"]["status"]["properties"]["verification"]

@@ -1,6 +1,7 @@
 """A project whose work is verified, played without git: tasks land changes, and checks fail by what these break."""
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.verification.check_run import CheckRun
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
+from parallelproject.core.verification.reverting import REVERT
 from parallelproject.core.verification.state import VerificationState
 from parallelproject.core.verification.verifying import fingerprints, verify
 from parallelproject.model.spec import VerifyAfter
@@ -38,6 +40,7 @@ class VerifiedWorld:
         self.state = VerificationState()
         self.attempts: dict[str, list[Attempt]] = {}
         self.since: dict[tuple[str, int], int] = {}
+        self.asked: dict[int, tuple[Sequence[str], Mapping[str, Sequence[str]]]] = {}
         self.session(**spec)
         self.landed: list[str] = []
         self.runs: list[CheckRun] = []
@@ -108,6 +111,8 @@ class VerifiedWorld:
                 self.runs[at] = run._replace(outcome=ProbeOutcome.STOPPED)
         for launch in found.launches:
             self.since[launch.check.name, launch.number] = int(launch.since.removeprefix("c") or 0)
+            if launch.revert:
+                self.asked[launch.number] = launch.revert.tasks, launch.revert.dependents
             self.runs.append(CheckRun(launch.check.name, launch.number, launch.revision, launch.probe))
         self.rounds += bool(found.launches)
         if found.state != self.state:
@@ -139,7 +144,7 @@ class VerifiedWorld:
     def _end_tasks(self, made: Plan) -> int:
         for launch in made.launches:
             task = self.graph.ids[launch.task]
-            count = sum(name.partition("+")[0] == task for name in self.landed)
+            count = sum(_change(name) == task for name in self.landed)
             name = f"{task}+{count}" if count else task
             if name in self.failing or self.base.tasks[launch.task].parameters:  # it fails by itself
                 ended = Attempt(
@@ -161,23 +166,47 @@ class VerifiedWorld:
                 self.runs[at] = self._ended(run)
         return count
 
+    def _reverted(self, run: CheckRun) -> CheckRun:
+        """A run that takes work off the branch, which may repeat one that did."""
+        tasks, dependents = self.asked[run.number]
+        out = dict.fromkeys([*tasks, *(each for task in tasks for each in dependents.get(task, ()))])
+        gone = [f"-{task}" for task in out if task in map(_change, _left(self.landed))]
+        self.landed += gone
+        text = json.dumps({"commit": f"c{len(self.landed)}", "tasks": [name[1:] for name in gone]})
+        return run._replace(outcome=ProbeOutcome.PASSED, printed=text)
+
     def _ended(self, run: CheckRun) -> CheckRun:
+        if run.check == REVERT.name:
+            return self._reverted(run)
         work = next((other.work for other in self.runs if other.revision == run.revision and other.work), None)
         if run.probe is None or work is None:
             since = self.since[run.check, run.number]
-            tasks = dict.fromkeys(name.partition("+")[0] for name in self.landed[since:])
+            tasks = dict.fromkeys(map(_change, self.landed[since:]))
             changes = tuple(LandedChange(task, f"{task} since c{since}") for task in tasks)
             work = LandedWork(f"c{since}", f"c{len(self.landed)}", changes)
         probe = run.probe or Probe(len(work.changes))
         first, end = int(work.base.removeprefix("c")), int(work.tip.removeprefix("c"))
         chosen = probe.tasks(work.changes)
-        there = self.landed[:first] + [name for name in self.landed[first:end] if name.partition("+")[0] in chosen]
-        is_broken = self.breaks(run.check, there)
+        there = self.landed[:first] + [name for name in self.landed[first:end] if _change(name) in chosen]
+        is_broken = self.breaks(run.check, _left(there))
         return run._replace(
             outcome=ProbeOutcome.FAILED if is_broken else ProbeOutcome.PASSED,
             work=work if run.probe is None else None,
             printed=self.prints(there) if is_broken else "",
         )
+
+
+def _change(name: str) -> str:
+    """The change that a landing is part of; one that takes out work is of no task."""
+    return f"~{name[1:]}" if name.startswith("-") else name.partition("+")[0]
+
+
+def _left(landed: Sequence[str]) -> list[str]:
+    """What is on the branch after these landings: ``-a`` takes out all of a before it."""
+    found: list[str] = []
+    for name in landed:
+        found = [each for each in found if each.partition("+")[0] != name[1:]] if name[0] == "-" else [*found, name]
+    return found
 
 
 SUCCEEDED, FAILED, SKIPPED = (state.value for state in (TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED))

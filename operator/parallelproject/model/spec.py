@@ -286,6 +286,15 @@ class OnCheckFailure(StrEnum):
     CONTINUE = "Continue"
 
 
+class AfterMaxRepairs(StrEnum):
+    """What follows when the work of a task still fails a check after the maximum number of repairs."""
+
+    FAIL = "Fail"
+    REVERT = "Revert"
+    STOP = "Stop"
+    CONTINUE = "Continue"
+
+
 class VerificationCheck(Model):
     """A command that must succeed with all that has landed."""
 
@@ -324,7 +333,12 @@ class Verification(Model):
     """Repair: the task that broke the check runs again on top of what has landed, with the output of the check. Stop: the
     project stops. Continue: the failure is reported, and the next level starts."""
     max_repairs: Annotated[int, Field(strict=True, ge=0, le=20)] = 2
-    """Maximum number of repairs of one task; then it has failed, with reason VerificationFailed."""
+    """Maximum number of repairs of one task; afterMaxRepairs says what follows then."""
+    after_max_repairs: AfterMaxRepairs = AfterMaxRepairs.FAIL
+    """Fail: the task has failed, with reason VerificationFailed, and its work stays. Revert: its work, and that of tasks
+    that build on it, is taken out by a new commit on the branch, and these tasks have failed; for local runs. Stop: the
+    task has failed, and the project stops. Continue: the failure is reported, and the next level starts. Only with
+    onFailure: Repair."""
     retry_flaky: Annotated[int, Field(strict=True, ge=0, le=5)] = 1
     """How often a check that failed runs again on the same commit. If it passes then, it counts as passed and is
     reported as flaky."""

@@ -26,6 +26,7 @@ from parallelproject.core.verification.verifying import fingerprints, verify
 from parallelproject.executors.base.executor import RepairStart
 from parallelproject.executors.base.observed_checks import ObservedCheck, observed_checks
 from parallelproject.executors.base.task_file import end_of, verification_feedback
+from parallelproject.git.plumbing.trailers import TASK
 from parallelproject.model.spec import Spec, Verification, WorkspaceHistory
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKind
@@ -121,7 +122,7 @@ class ClusterVerification:
         repair, printed = repairs[-1], record.printed(repairs[-1])
         command = next((check.command for check in spec.verification.checks if check.name == repair.check), [])
         is_full = spec.workspace.history is WorkspaceHistory.FULL
-        show = f"git log --patch --grep='^Parallel-Task: {task}$'" if is_full else ""
+        show = f"git log --patch --grep='^{TASK}: {task}$'" if is_full else ""
         text = _UNKNOWN_PRINT if printed is None else end_of(printed, _PRINTED_BYTES)
         feedback = verification_feedback(repair.check, command, repair.commit, change_words(repair.other), text, show)
         return RepairStart(len(repairs), feedback)

@@ -19,7 +19,7 @@ from parallelproject.core.graph.steps import check_steps, steps_by_task
 from parallelproject.core.steps.step import OWN, TaskStep
 from parallelproject.model.names import parameter_variable
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.spec import HookKind, Scheduling, Spec, Task, VerifyAfter
+from parallelproject.model.spec import AfterMaxRepairs, HookKind, OnCheckFailure, Scheduling, Spec, Task, VerifyAfter
 from parallelproject.model.suggest import did_you_mean
 
 BOTTLENECKS = 5
@@ -426,6 +426,10 @@ def _check_verification(spec: Spec) -> list[Problem]:
     if spec.verification.every is not None and spec.verification.after is not VerifyAfter.LANDINGS:
         hint = "set after: Landings, or remove it"
         problems.append(Problem(f"{place}.every", f"{spec.verification.every}: needs after: Landings", hint))
+    after = spec.verification.after_max_repairs
+    if after is not AfterMaxRepairs.FAIL and spec.verification.on_failure is not OnCheckFailure.REPAIR:
+        found = f"{after}: with onFailure {spec.verification.on_failure} no task repairs its work"
+        problems.append(Problem(f"{place}.afterMaxRepairs", found, "set onFailure: Repair, or remove it"))
     if spec.git is not None and spec.git.is_by_task:
         found = "verifies one shared branch, and with strategy BranchPerTask each task has its own"
         problems.append(Problem(place, found, "remove one of the two"))

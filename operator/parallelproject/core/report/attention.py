@@ -19,6 +19,7 @@ _LOGINS: Mapping[str, str] = {
 _VERIFICATION: Mapping[str, str] = {
     "BaseFailed": "correct the branch, the check or the machine",
     "BrokenByOthers": "correct what it names on the branch",
+    "RevertFailed": "take the work out, or correct it, on the branch",
     "CauseUnknown": "read the log of the check, and correct the branch or the check",
 }
 """By reason of the condition Verified with which a run stops, what is to do before it is started again."""

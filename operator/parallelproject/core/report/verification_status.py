@@ -5,13 +5,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.core.verification.check_message import packed_work, read_work, work_head
-from parallelproject.core.verification.packed_lines import pack, unpack
+from parallelproject.core.verification.packed_lines import pack, unpack_whole
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.core.verification.record import EndedRun, VerificationRecord
 from parallelproject.core.verification.state import VerificationState
 from parallelproject.model.verification_status import COUNT_MAX, TEXT_MAX, WORK_BYTES
 
 Json = dict[str, Any]
+
+_RECORD_MAX = 16_000_000
+"""Maximum bytes of a record that is read. The largest one that is written has a quarter of that."""
 
 
 def render_verification(record: VerificationRecord) -> Json:
@@ -40,8 +43,10 @@ def render_verification(record: VerificationRecord) -> Json:
 def read_verification(status: Mapping[str, Any]) -> VerificationRecord:
     """The record in a status. One that is not in our format is none: then what has landed is verified again."""
     found = status.get("verification")
+    if not isinstance(found, Mapping):
+        return VerificationRecord()
     try:
-        return _read(unpack("".join(found["record"]))) if isinstance(found, Mapping) else VerificationRecord()
+        return _read(unpack_whole("".join(found["record"]), _RECORD_MAX))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return VerificationRecord()
 

@@ -27,6 +27,18 @@ def unpack(packed: str, most: int = UNPACKED_MAX) -> str:
     return text if is_whole else text[: text.rfind("\n") + 1]
 
 
+def unpack_whole(packed: str, most: int) -> str:
+    """What was packed.
+
+    Raises:
+        ValueError: a part of it is missing, or it has more bytes than ``most``.
+    """
+    text, is_whole = _inflated(packed, most)
+    if not is_whole:
+        raise ValueError(f"the packed text has no end, or more than {most:,} bytes")
+    return text
+
+
 def _inflated(packed: str, most: int) -> tuple[str, bool]:
     """The text as far as it can be read, and whether it has its end."""
     stream = zlib.decompressobj()

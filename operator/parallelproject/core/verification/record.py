@@ -1,7 +1,8 @@
 """What is recorded of a verification whose runs are objects that go away: the state, and the runs that matter. Pure.
 
 Locally each run has its files. In a cluster a run is a Job, which is removed once its result is recorded here. Results
-are kept of the work that is verified, or was verified last, and of the failures that tasks are given that repair.
+are kept of the work that is verified, or was verified last: these decide. Of older failures the outputs are kept that
+tasks are given to repair them, as many as fit.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,6 +21,8 @@ from parallelproject.model.verification_status import WORK_BYTES
 _TIP_BYTES, _PROBE_BYTES = 3_500, 700
 """Maximum bytes of what a run has printed, packed: of one on the tip, which people and tasks read, and of one on a
 part of the work, of which only the names of what failed are needed."""
+_PROBE_LEAST = 250
+"""The same for one on a part, where there are very many."""
 PRINTED_BYTES = 150_000
 """Maximum bytes of all of that."""
 RUNS_MAX = 1_000
@@ -110,10 +113,21 @@ class VerificationRecord:
         return unpack(found.printed) if found else None
 
     def _trimmed(self) -> "VerificationRecord":
+        """The record with what decisions need: all runs of the latest work. Of older failures that tasks repair, the
+        latest outputs are kept that fit: only those tasks read them."""
         latest = _work_of(self.runs[-1]) if self.runs else ""
+        current = _shortened([run for run in self.runs if _work_of(run) == latest][-RUNS_MAX:])
+        room = PRINTED_BYTES - sum(len(run.printed) for run in current)
         needed = {(each[-1].check, each[-1].run) for each in self.state.repairs.values() if each}
-        kept = [run for run in self.runs if _work_of(run) == latest or (run.check, run.number) in needed]
-        return replace(self, runs=tuple(_within_bytes(kept[-RUNS_MAX:])))
+        older: list[EndedRun] = []
+        for run in reversed(self.runs):
+            if _work_of(run) == latest or (run.check, run.number) not in needed:
+                continue
+            room -= len(run.printed)
+            if room < 0:
+                break
+            older.append(replace(run, work=None) if run.work else run)
+        return replace(self, runs=(*reversed(older), *current))
 
 
 def _work_of(run: EndedRun | CheckRun) -> str:
@@ -135,13 +149,17 @@ def _kept(work: LandedWork) -> LandedWork | None:
     return None if packed is None else read_work(work_head(work), packed)
 
 
-def _within_bytes(runs: Sequence[EndedRun]) -> list[EndedRun]:
-    """The runs, of which some say no more what they have printed: first the oldest ones on a part of the work."""
+def _shortened(runs: Sequence[EndedRun]) -> list[EndedRun]:
+    """Runs of one work whose outputs fit: first those on parts of it are shortened, which are only compared, then those
+    on the tip; in each the names of what failed are kept longest. At last outputs are dropped."""
     found = list(runs)
     excess = sum(len(run.printed) for run in found) - PRINTED_BYTES
-    for at in sorted(range(len(found)), key=lambda at: (found[at].is_whole, at)):
-        if excess <= 0:
-            break
-        excess -= len(found[at].printed)
-        found[at] = replace(found[at], printed="")
+    for is_whole, most in ((False, _PROBE_LEAST), (True, _PROBE_BYTES), (False, 0), (True, 0)):
+        for at, run in enumerate(found):
+            if excess <= 0:
+                return found
+            if run.is_whole is is_whole and len(run.printed) > most:
+                shorter = packed_print(unpack(run.printed), most) if most else ""
+                excess -= len(run.printed) - len(shorter)
+                found[at] = replace(run, printed=shorter)
     return found

@@ -13,6 +13,8 @@ from parallelproject.model.spec import Verification, VerifyAfter
 
 SHORT = 10
 """Characters of a commit's name where people read it."""
+_TEXT_MAX = 4_000
+"""Maximum characters of a condition's message."""
 _NAMED = 5
 """So many names are written out."""
 
@@ -31,15 +33,18 @@ def running(what: str, checks: Sequence[str], searched: Sequence[str]) -> str:
     return text
 
 
-def passed(what: str, tip: str, checks: Sequence[str], flaky: Sequence[str]) -> str:
-    """When all checks have passed; of these some only when they ran again."""
+def passed(what: str, tip: str, checks: Sequence[str], flaky: Sequence[str], gone: Sequence[str]) -> str:
+    """When all checks have passed; of these some only when they ran again, and without the work of some tasks."""
     text = f"{what} at {tip[:SHORT]}: {listed(list(checks), _NAMED)}"
-    return f"{text}; flaky, passed when run again: {listed(list(flaky), _NAMED)}" if flaky else text
+    if flaky:
+        text += f"; flaky, passed when run again: {listed(list(flaky), _NAMED)}"
+    return f"{text}; without what was taken off the branch: {listed(list(gone), _NAMED)}" if gone else text
 
 
 def failed(results: Mapping[str, CheckResult]) -> str:
     """When checks have failed."""
-    return "; ".join(_failure(name, result) for name, result in results.items())
+    text = "; ".join(_failure(name, result) for name, result in results.items())
+    return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
 
 
 def not_repaired(message: str) -> str:
@@ -62,6 +67,26 @@ def what_is_verified(
         return "1 task" if count == 1 else f"{count} tasks"
     first, last = (before.levels if before.levels < plan.level else 0), level_name(plan.level - 1)
     return last if first >= plan.level - 1 else f"{level_name(first)} to {last}"
+
+
+def reverting(message: str) -> str:
+    """When work is to be taken off the branch."""
+    return f"{message}; its work is being taken off the branch"
+
+
+def reverted(message: str, tasks: Sequence[str], commit: str) -> str:
+    """When work was taken off the branch."""
+    before = message.partition("; its work is being taken off")[0]
+    named = listed(list(tasks), _NAMED)
+    if not commit:
+        return f"{before}; nothing of it is on the branch any more: {named}"
+    return f"{before}; taken off the branch by {commit[:SHORT]}: {named}"
+
+
+def not_reverted(message: str, why: str) -> str:
+    """When work cannot be taken off the branch."""
+    before = message.partition("; its work is being taken off")[0]
+    return f"{before}; its work cannot be taken off the branch" + (f": {why.strip()}" if why.strip() else "")
 
 
 def _failure(name: str, result: CheckResult) -> str:

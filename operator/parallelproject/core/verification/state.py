@@ -60,6 +60,12 @@ class VerificationState:
     """Tasks whose work breaks a check and that are not repaired any more."""
     forgiven: Mapping[str, int] = field(default_factory=dict)
     """By task, how many of its repairs do not count for their maximum."""
+    reverting: tuple[str, ...] = ()
+    """Tasks whose work is to be taken off the branch, by the next revert."""
+    reverts: int = 0
+    """How many reverts have ended."""
+    taken_out: Mapping[str, str] = field(default_factory=dict)
+    """By task, the commit that took its work off the branch last."""
     flaky: tuple[str, ...] = ()
     """Checks that failed and passed on the same commit."""
 
@@ -80,9 +86,12 @@ class VerificationState:
             "stopped": self.is_stopped,
             "settled": self.settled,
             "condition": list(self.condition),
-            "repairs": {task: [repair._asdict() for repair in repairs] for task, repairs in self.repairs.items()},
+            "repairs": {task: [list(repair) for repair in repairs] for task, repairs in self.repairs.items()},
             "condemned": list(self.condemned),
             "forgiven": dict(self.forgiven),
+            "reverting": list(self.reverting),
+            "reverts": self.reverts,
+            "takenOut": dict(self.taken_out),
             "flaky": list(self.flaky),
         }
 
@@ -100,6 +109,7 @@ class VerificationState:
                     _count(found["levels"]),
                     {str(task): _count(n) for task, n in found["tasks"].items()},
                     _failed_from(found, status),
+                    bool(found.get("reverting")),
                 ),
                 {str(name): str(fingerprint) for name, fingerprint in found["checks"].items()},
                 {str(name): PassedCheck(*map(str, passed)) for name, passed in found["passed"].items()},
@@ -107,9 +117,12 @@ class VerificationState:
                 found["stopped"] is True,
                 str(found["settled"]),
                 (str(status), str(reason), str(message)),
-                {task: tuple(Repair(**each) for each in repairs) for task, repairs in found["repairs"].items()},
+                {task: tuple(map(_repair, repairs)) for task, repairs in found["repairs"].items()},
                 tuple(map(str, found["condemned"])),
                 {str(task): _count(number) for task, number in found["forgiven"].items()},
+                tuple(map(str, found.get("reverting", ()))),
+                _count(found.get("reverts", 0)),
+                {str(task): str(commit) for task, commit in found.get("takenOut", {}).items()},
                 tuple(map(str, found["flaky"])),
             )
         except (KeyError, TypeError, AttributeError) as error:
@@ -144,7 +157,8 @@ class VerificationState:
         moot = [
             task
             for task in self.condemned
-            if (check := self.repairs[task][-1].check) not in checks or checks[check] != self.checks.get(check)
+            if (task not in self.reverting and (check := self.repairs[task][-1].check) not in checks)
+            or checks[check] != self.checks.get(check)
         ]
         if moot or self.is_stopped:
             new = replace(new, verified=NOTHING_VERIFIED, is_stopped=False)
@@ -153,7 +167,7 @@ class VerificationState:
     def started_again(self) -> "VerificationState":
         """The state of a run that is started again after its end: what was broken is verified again, since a person may
         have corrected it, and the tasks that still break it are repaired again."""
-        if self.condition[0] != "False" and not self.condemned and not self.is_stopped:
+        if self.reverting or (self.condition[0] != "False" and not self.condemned and not self.is_stopped):
             return self
         new = replace(self, verified=NOTHING_VERIFIED, is_stopped=False, settled="", epoch=self.epoch + 1)
         return new._acquitted(self.condemned)
@@ -165,7 +179,8 @@ class VerificationState:
             tasks: By id, the number of the last attempt at that time: of a task that was condemned later, it says
                 nothing.
         """
-        again = [task for task in self.condemned if tasks.get(task, -1) >= self.repairs[task][-1].floor]
+        open_ = [task for task in self.condemned if task not in self.reverting]
+        again = [task for task in open_ if tasks.get(task, -1) >= self.repairs[task][-1].floor]
         if not again:
             return self
         return replace(
@@ -177,15 +192,23 @@ class VerificationState:
         )
 
     def _acquitted(self, tasks: Iterable[str]) -> "VerificationState":
-        """The state in which some condemned tasks have succeeded until they are found to break a check again."""
+        """The state in which some condemned tasks have succeeded until they are found to break a check again. Those
+        whose work is not on the branch any more run again."""
         gone = set(tasks)
-        repairs = {task: each[:-1] if task in gone else each for task, each in self.repairs.items()}
+        stays = gone - self.taken_out.keys()
+        repairs = {task: each[:-1] if task in stays else each for task, each in self.repairs.items()}
         return replace(
             self,
             repairs={task: each for task, each in repairs.items() if each},
             condemned=tuple(task for task in self.condemned if task not in gone),
             forgiven={**self.forgiven, **{task: len(repairs[task]) for task in gone}},
         )
+
+
+def _repair(found: Any) -> Repair:
+    """A repair in plain data; in that of earlier versions its fields have names."""
+    floor, check, run, commit, other = found.values() if isinstance(found, dict) else found
+    return Repair(_count(floor), str(check), int(run), str(commit), str(other))
 
 
 def _failed_from(found: Json, status: object) -> int | None:

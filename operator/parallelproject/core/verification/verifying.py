@@ -26,9 +26,10 @@ from parallelproject.core.verification import sentences
 from parallelproject.core.verification.check_run import CheckLaunch, CheckRun
 from parallelproject.core.verification.one_check import CheckResult, is_searched, next_of_check
 from parallelproject.core.verification.probe import ProbeOutcome
+from parallelproject.core.verification.reverting import REVERT, reverting
 from parallelproject.core.verification.state import PassedCheck, Repair, VerificationState
 from parallelproject.core.verification.verdict import Fault, VerdictKind
-from parallelproject.model.spec import OnCheckFailure, Verification, VerifyAfter
+from parallelproject.model.spec import AfterMaxRepairs, OnCheckFailure, Verification, VerifyAfter
 from parallelproject.model.status import OPEN_STATES, TaskState
 
 _STOPPED, _STALE = ProbeOutcome.STOPPED, ProbeOutcome.STALE
@@ -73,6 +74,10 @@ def verify(
     running = [run for run in runs if run.outcome is None]
     if plan.stopped is not None or state.is_stopped or snapshot is None:
         return Verifying(state, (), running, state.condition)
+    if state.reverting:
+        revert = reverting(state, graph, plan, runs, may_start=len(running) < slots)
+        stops = [run for run in running if run.check != REVERT.name]
+        return Verifying(revert.state, revert.launches, stops, revert.state.condition)
     repaired = [graph.index[task] for task in state.repairs if task in graph.index]
     if any(plan.states[i] in OPEN_STATES for i in repaired) or not _is_due(settings, plan, snapshot, state.verified):
         return Verifying(state, (), running, state.condition)
@@ -147,7 +152,8 @@ def _settled(
     if not failed:
         tip = next(iter(results.values())).tip
         what = sentences.what_is_verified(settings, plan, landed)
-        message = sentences.passed(what, tip, list(results), now_flaky)
+        gone = [task for task in state.taken_out if task in state.condemned]
+        message = sentences.passed(what, tip, list(results), now_flaky, gone)
         return replace(state, verified=verified, condition=("True", "Verified", message))
     message = sentences.failed(failed)
     if settings.on_failure is OnCheckFailure.CONTINUE:
@@ -166,12 +172,30 @@ def _settled(
     if not proven.issuperset(given_up):  # nobody has failed because it is probable
         return replace(state, is_stopped=True, condition=("False", "CauseUnknown", message))
     repairs = dict(state.repairs)
+    state = replace(state, taken_out={task: at for task, at in state.taken_out.items() if task not in able})
     for task, repair in able.items():
         attempts = plan.ledger.records.get(task, NEW).attempts
         repairs[task] = (*repairs.get(task, ()), repair._replace(floor=attempts))
+    after = settings.after_max_repairs if settings.on_failure is OnCheckFailure.REPAIR else AfterMaxRepairs.FAIL
+    if given_up and after is AfterMaxRepairs.CONTINUE:
+        left_over = {task: repairs[task] for task in able if task not in given_up}
+        repairs, given = {**state.repairs, **left_over}, sentences.given_up(message, given_up, most)
+        if not left_over:
+            return replace(state, verified=verified, condition=("False", "ChecksFailed", given))
+        return replace(state, repairs=repairs, condition=("False", "Repairing", given))
     reason = "VerificationFailed" if given_up else "Repairing"
     if given_up and most:
         message = sentences.given_up(message, given_up, most)
+    if given_up and after is AfterMaxRepairs.REVERT:
+        condition = ("False", "Reverting", sentences.reverting(message))
+        return replace(
+            state,
+            verified=state.verified._replace(is_reverting=True),
+            repairs=repairs,
+            condemned=(*state.condemned, *given_up),
+            reverting=tuple(given_up),
+            condition=condition,
+        )
     if len(given_up) == len(able):  # nothing lands because of it, so there is nothing else to verify
         left = {task: number for task, number in landed.items() if task not in given_up}
         state = replace(state, verified=_plus(settings, state, graph, plan, left, failed_from))
@@ -179,7 +203,7 @@ def _settled(
         state,
         repairs=repairs,
         condemned=(*state.condemned, *given_up),
-        is_stopped=settings.on_failure is OnCheckFailure.STOP,
+        is_stopped=settings.on_failure is OnCheckFailure.STOP or (bool(given_up) and after is AfterMaxRepairs.STOP),
         condition=("False", reason, message),
     )
 

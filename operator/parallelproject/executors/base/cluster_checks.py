@@ -7,7 +7,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.graph.groups import tasks_by_group
 from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.spec import ExecutorKind, HookKind, Sandbox, Spec
+from parallelproject.model.spec import AfterMaxRepairs, ExecutorKind, HookKind, Sandbox, Spec
 from parallelproject.model.status import HOOK_RUNS_MAX
 
 _OBJECT_BYTES = 1_400_000
@@ -90,6 +90,9 @@ def not_verified(spec: Spec) -> Iterator[Problem]:
     elif spec.git is None:
         found = "needs a repository that the work lands in"
         yield Problem("spec.verification", found, "set spec.git, or remove it")
+    if spec.verification.after_max_repairs is AfterMaxRepairs.REVERT:
+        found = "Revert: is for local runs only"
+        yield Problem("spec.verification.afterMaxRepairs", found, "set another one, or use pproj run")
 
 
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:

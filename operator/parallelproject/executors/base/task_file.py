@@ -138,7 +138,9 @@ def gate_feedback(number: int, found: str, printed: str, *, by_itself: bool) -> 
     return "\n".join(lines) + "\n"
 
 
-def verification_feedback(check: str, command: Sequence[str], commit: str, other: str, printed: str, show: str) -> str:
+def verification_feedback(
+    check: str, command: Sequence[str], commit: str, other: str, printed: str, show: str, taken_out: str = ""
+) -> str:
     """What a task gets whose landed work breaks a check of the verification.
 
     Args:
@@ -148,13 +150,17 @@ def verification_feedback(check: str, command: Sequence[str], commit: str, other
         other: What breaks it only together with this task's work: a task, or commits of others; may be empty.
         printed: The end of what the check printed.
         show: A command that shows the task's work; may be empty.
+        taken_out: The commit that took the work off the branch; empty: it is still there.
     """
     others = other if other.startswith("commit") else f"the work of {other}"
     cause = f"together with {others}" if other else "alone"
+    todo = "Your workspace has all that has landed. Repair it there: what you change lands as one more commit."
+    if taken_out:
+        todo = f"Commit {taken_out[:12]} took this work off the branch. Do the task again, without that fault."
     lines = [
         f"The work of this task has landed, and it breaks the check {check}, {cause}: with it the check fails, without "
         "it the check passes.",
-        "Your workspace has all that has landed. Repair it there: what you change lands as one more commit.",
+        todo,
         f"Command: {shlex.join(command)}",
         f"It failed on {commit[:12]}.",
     ]

@@ -1,28 +1,20 @@
 """The Job of a run of a check: its pod checks out what has landed, or a part of it, and runs the command. Pure."""
 
 from parallelproject.core.verification.check_run import CheckLaunch
-from parallelproject.executors.base.delivery_instruction import WORKSPACE, check_instruction, deadline_of
+from parallelproject.executors.base.delivery_instruction import check_instruction, deadline_of
 from parallelproject.executors.base.executor import CheckStart
-from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import inherited
 from parallelproject.executors.base.pod import (
-    OUTPUTS,
     TASK_VOLUME,
-    WORK_VOLUME,
     Json,
-    add_variables,
     child,
     entries,
-    folder,
-    harden,
     joined,
-    literal,
-    theirs,
 )
 from parallelproject.executors.job import single_run
+from parallelproject.executors.job.command_template import command_template
 from parallelproject.executors.job.delivery_pod import add_delivery
 from parallelproject.executors.job.queue import queue_labels
-from parallelproject.executors.job.role_template import pod_template
 from parallelproject.model import names
 from parallelproject.model.spec import Git
 
@@ -43,31 +35,17 @@ def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
         image: The image of ``pproj-git``.
     """
     owner, spec, launch = start.owner, start.spec, start.launch
-    check, role = launch.check, start.role
+    check = launch.check
     given = inherited(spec.job_metadata, start.metadata)
-    template = pod_template(spec, role)
+    template = command_template(
+        owner, spec, start.key, start.role, check.command, {names.ENV_PROJECT: owner.name}, given
+    )
     metadata, pod = child(template, "metadata"), child(template, "spec")
-    container = pod["containers"][0]
-    container["command"] = [literal(word) for word in check.command]
-    container.pop("args", None)
-    ours = {names.ENV_PROJECT: owner.name, names.ENV_RUN: owner.uid, names.ENV_WORKSPACE: WORKSPACE}
-    add_variables(container, ours)
-    container.setdefault("workingDir", WORKSPACE)
-    container["volumeMounts"] = joined([folder(WORKSPACE), folder(OUTPUTS)], container.get("volumeMounts"))
-    harden(pod)
     item = {"path": CHECK_FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_CHECK}']"}}
-    volumes = [{"name": TASK_VOLUME, "downwardAPI": {"items": [item]}}, {"name": WORK_VOLUME, "emptyDir": {}}]
-    pod["volumes"] = joined(volumes, pod.get("volumes"))
+    pod["volumes"] = joined([{"name": TASK_VOLUME, "downwardAPI": {"items": [item]}}], pod["volumes"])
     add_delivery(pod, git, image, CHECK_FILE, ("prepare-check", "report-check"))
-    metadata["labels"] = {**given.labels, **theirs(metadata.get("labels")), **labels(owner, start.key)}
-    metadata["annotations"] = {
-        names.KUBECTL_CONTAINER: container["name"],
-        **given.annotations,
-        **theirs(metadata.get("annotations")),
-        names.ANNOTATION_CONTAINER: container["name"],
-        names.ANNOTATION_CHECK: check_instruction(spec, git, owner.name, owner.uid, _what(launch, pod)),
-    }
-    metadata.pop("name", None)
+    what = check_instruction(spec, git, owner.name, owner.uid, _what(launch, pod))
+    metadata["annotations"][names.ANNOTATION_CHECK] = what
     queue = start.queue
     deadline = deadline_of(check.active_deadline_seconds or spec.defaults.active_deadline_seconds)
     made = single_run.manifest(

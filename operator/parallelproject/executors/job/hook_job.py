@@ -7,26 +7,19 @@ container, and the private git directory and the credentials are mounted in the 
 from parallelproject.core.hooks.hook_runs import HookLaunch
 from parallelproject.executors.base.delivery_instruction import IMAGE, PRIVATE, WORKSPACE, checkout_instruction
 from parallelproject.executors.base.hook_environment import hook_environment, hook_role
-from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.own_container import credentials_of, locked_down
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.pod import (
-    OUTPUTS,
     TASK_FOLDER,
     TASK_VOLUME,
-    WORK_VOLUME,
     Json,
-    add_variables,
     child,
     folder,
-    harden,
     joined,
-    literal,
-    theirs,
 )
 from parallelproject.executors.job import delivery_pod, single_run
-from parallelproject.executors.job.role_template import pod_template
+from parallelproject.executors.job.command_template import command_template
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Git, HookKind, Spec
@@ -68,26 +61,9 @@ def hook_manifest(
         inherited: Labels and annotations of the project that reach its Jobs and pods.
     """
     key = WorkKey.of_hook(launch.occasion.step, launch.number)
-    template = pod_template(spec, hook_role(spec, launch.hook))
+    ours = hook_environment(owner.name, spec, launch)
+    template = command_template(owner, spec, key, hook_role(spec, launch.hook), launch.hook.command, ours, inherited)
     metadata, pod = child(template, "metadata"), child(template, "spec")
-    container = pod["containers"][0]
-    metadata["labels"] = {**inherited.labels, **theirs(metadata.get("labels")), **labels(owner, key)}
-    metadata["annotations"] = {
-        names.KUBECTL_CONTAINER: container["name"],
-        **inherited.annotations,
-        **theirs(metadata.get("annotations")),
-        names.ANNOTATION_CONTAINER: container["name"],
-    }
-    metadata.pop("name", None)
-    harden(pod)
-    container["command"] = [literal(word) for word in launch.hook.command]
-    container.pop("args", None)
-    ours = hook_environment(owner.name, spec, launch) | {names.ENV_RUN: owner.uid, names.ENV_WORKSPACE: WORKSPACE}
-    add_variables(container, ours)
-    container.setdefault("workingDir", WORKSPACE)
-    mounts = [folder(WORKSPACE), folder(OUTPUTS)]  # a template may mount both
-    container["volumeMounts"] = joined(mounts, container.get("volumeMounts"))
-    pod["volumes"] = joined([{"name": WORK_VOLUME, "emptyDir": {}}], pod.get("volumes"))
     if spec.git:
         text = checkout_instruction(spec, spec.git, owner.name, owner.uid)
         metadata["annotations"][names.ANNOTATION_DELIVERY] = text

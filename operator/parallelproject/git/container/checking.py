@@ -70,7 +70,7 @@ def check_out_pod(
             found = commit_to_check(store, probe, known, check.since, check.paths)
         except RewrittenError:
             state.skip()
-            said = "somebody has rewritten the branch: what is to be checked is not there any more"
+            said = "the branch was rewritten: the commit to check is no longer on it"
             return str(checkout_message(ProbeOutcome.STALE, None, check.message_max, said))
         except ConflictError as error:
             state.skip()
@@ -82,7 +82,8 @@ def check_out_pod(
         else:
             state.skip()
         outcome = CHECKED_OUT if found.is_needed else SKIPPED
-        said = f"checks {found.commit[:10]}" if found.is_needed else "nothing has changed that the check is about"
+        why = "skipped: no file that matches its paths exists, or has changed since it passed"
+        said = f"checks {found.commit[:10]}" if found.is_needed else why
         return _fitting(store, outcome, found.work, check.message_max, said)
 
 

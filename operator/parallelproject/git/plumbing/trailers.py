@@ -12,6 +12,10 @@ TASK = "Parallel-Task"
 ATTEMPT = "Parallel-Attempt"
 REPAIR = "Parallel-Repair"
 """Only of commits that repair what a task has landed: the number of the repair."""
+REVERT = "Parallel-Revert"
+"""Only of commits that take out the work of tasks: their number in the run."""
+REVERTED = "Parallel-Reverted"
+"""Only of these: the ids of the tasks, with blanks between them."""
 
 _SUBJECT_MAX = 200
 _BODY_MAX = 20_000

@@ -215,7 +215,8 @@ class LocalVerification:
         command = instruction["argv"] if instruction else []  # as it was then: the check may have another one now
         file = self._directory.path / "tasks" / f"{task}.{number}.repair.feedback"
         printed = result.printed if result else ""
-        text = verification_feedback(repair.check, command, repair.commit, change_words(repair.other), printed, show)
+        other, gone = change_words(repair.other), self.state.taken_out.get(task, "")
+        text = verification_feedback(repair.check, command, repair.commit, other, printed, show, gone)
         if failed:
             text += f"\nAttempt {number} was to repair it and failed:\n\n{end_of_file(Path(failed))}"
         file.write_text(text, errors="surrogateescape", encoding="utf-8")
@@ -249,6 +250,7 @@ class LocalVerification:
             "since": launch.since,
             "work": {"base": launch.work.base, "tip": launch.work.tip} if launch.work else None,
             "paths": launch.check.paths,
+            "revert": launch.revert._asdict() if launch.revert else None,
             "deadline": launch.check.active_deadline_seconds or self._deadline,
             "result": str(self._result(key)),
             "log": self.log(key),

@@ -13,6 +13,7 @@ from typing import Any
 
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
 from parallelproject.git.branches.commit_to_check import CommitToCheck, RewrittenError, commit_to_check
+from parallelproject.git.branches.taken_out import take_out
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.outcome import ConflictError, DeliveryError
 from parallelproject.git.plumbing.store import GitStore, opened
@@ -41,6 +42,17 @@ def main(file: str) -> int:
     return 0
 
 
+def _revert(store: GitStore, wanted: Mapping[str, Any]) -> CheckResult:
+    """Takes work off the branch."""
+    try:
+        done = take_out(store, wanted["number"], wanted["tasks"], wanted["dependents"], wanted["why"])
+    except ConflictError as error:
+        say(f"the work cannot be taken off the branch: {error}")
+        return CheckResult(ProbeOutcome.CONFLICT, printed=str(error))
+    say(f"commit {done.commit[:10]} takes off the branch: {', '.join(done.tasks)}")
+    return CheckResult(ProbeOutcome.PASSED, printed=json.dumps(done._asdict()))
+
+
 class _CheckedWork:
     """One run of a check."""
 
@@ -66,16 +78,18 @@ class _CheckedWork:
         checkout, workspace = self._checkout, self._checkout.workspace
         checkout.make_room()
         with opened(checkout.delivery, checkout.place) as store:
+            if revert := self._settings["revert"]:
+                return _revert(store, revert)
             try:
                 found = self._check_out(store)
             except RewrittenError:
-                say("somebody has rewritten the branch: what it was to run on is not there any more")
+                say("the branch was rewritten: the commit to check is no longer on it")
                 return CheckResult(ProbeOutcome.STALE)
             except ConflictError as error:
-                say(f"it cannot be built: {error}")
+                say(f"this part of the work cannot be built: {error}")
                 return CheckResult(ProbeOutcome.CONFLICT)
         if not found.is_needed:
-            say("it is about nothing that has changed, or that exists: it is not run")
+            say("skipped: no file that matches its paths exists, or has changed since it passed")
             return CheckResult(ProbeOutcome.PASSED, found.work)
         if checkout.runner.is_stopping:
             return None
@@ -95,7 +109,7 @@ class _CheckedWork:
         known = self._settings["work"]
         work = (str(known["base"]), str(known["tip"])) if known else None
         found = commit_to_check(store, self._probe, work, self._settings["since"], self._settings["paths"])
-        say(f"checks {found.commit[:10]}" + (f", {self._probe.name}" if self._probe else ""))
+        say(f"checks {found.commit[:10]}" + (f", the part {self._probe.name} of the work" if self._probe else ""))
         if found.is_needed:
             check_out(store, found.commit)
         return found

@@ -20,6 +20,8 @@ class VerifiedWork(NamedTuple):
     """By id, the tasks whose work was verified, each with the number of its last attempt at that time."""
     failed_from: int | None = None
     """The first level from which on the work has failed a check and may be built on all the same; None: all passed."""
+    is_reverting: bool = False
+    """Whether work is being taken off the branch: nothing ends before that has."""
 
 
 NOTHING_VERIFIED = VerifiedWork()
@@ -55,5 +57,6 @@ def unverified(verified: VerifiedWork, snapshot: Snapshot) -> int:
 
 
 def is_verified(verified: VerifiedWork | None, snapshot: Snapshot) -> bool:
-    """Whether nothing has succeeded that is not verified; also where nothing is to be verified."""
-    return verified is None or unverified(verified, snapshot) == 0
+    """Whether nothing has succeeded that is not verified, and no work is being taken off the branch. Without checks,
+    all is."""
+    return verified is None or (not verified.is_reverting and unverified(verified, snapshot) == 0)

@@ -68,7 +68,7 @@ def failed(view: View, i: int) -> Why:
 def _broken(view: View, i: int) -> Why:
     """The answer for a task whose work has landed and breaks a check."""
     _, message = view.condition(ConditionType.VERIFIED)
-    answer = "its work has landed and breaks a check, and it is not repaired again"
+    answer = "its work breaks a check, and it is not repaired again"
     return of_task(view, i, answer, [f"verification reports: {message}", *_skipped_below(view, i)], fix="retry")
 
 
