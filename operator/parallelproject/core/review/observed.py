@@ -72,6 +72,8 @@ class PullReview(NamedTuple):
     """Whether it has checks, and all have passed."""
     is_approved: bool = False
     """Whether a reviewer approves it, and none requests changes."""
+    is_rejected: bool = False
+    """Whether a reviewer requests changes."""
     threads: tuple[ReviewThread, ...] = ()
     marks: frozenset[str] = frozenset()
     """The marks of our own comments."""

@@ -30,6 +30,11 @@ class GiteaReview:
         self._repository = f"/repos/{segment(session.server.project, '/')}"
         self._writers: frozenset[str] = frozenset()
 
+    @property
+    def spent(self) -> int:
+        """See ``ReviewClient``."""
+        return self._session.spent
+
     async def observe(self, pull: ForgePullRequest) -> PullReview:
         """See ``ReviewClient``."""
         found: dict[str, tuple[Checks, FailedCheck]] = {}
@@ -51,6 +56,7 @@ class GiteaReview:
             is_pending=Checks.PENDING in states,
             has_passed=states == {Checks.PASSED},
             is_approved=valid == {"APPROVED"},
+            is_rejected="REQUEST_CHANGES" in valid,
             threads=tuple(await self._threads(pull, reviews)),
             marks=await self._marks(pull),
         )

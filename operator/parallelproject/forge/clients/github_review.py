@@ -32,6 +32,11 @@ class GitHubReview:
         self._session = session
         self._repository = f"/repos/{segment(session.server.project, '/')}"
 
+    @property
+    def spent(self) -> int:
+        """See ``ReviewClient``."""
+        return self._session.spent
+
     async def observe(self, pull: ForgePullRequest) -> PullReview:
         """See ``ReviewClient``."""
         failed, states = await self._checks(pull.sha)
@@ -45,6 +50,7 @@ class GitHubReview:
             is_pending=Checks.PENDING in states,
             has_passed=bool(states) and set(states) == {Checks.PASSED},
             is_approved="APPROVED" in latest.values() and "CHANGES_REQUESTED" not in latest.values(),
+            is_rejected="CHANGES_REQUESTED" in latest.values(),
             threads=(*_requests(reviews), *await self._threads(pull, reviews)),
             marks=frozenset(key for row in said if _is_writer(row) for key in marks_in(row["body"] or "")),
         )

@@ -35,6 +35,11 @@ class GitLabReview:
         self._project = f"/projects/{segment(session.server.project)}"
         self._writers: dict[int, bool] = {}
 
+    @property
+    def spent(self) -> int:
+        """See ``ReviewClient``."""
+        return self._session.spent
+
     async def observe(self, pull: ForgePullRequest) -> PullReview:
         """See ``ReviewClient``."""
         now = await self._session.get(self._path(pull))
@@ -47,6 +52,7 @@ class GitLabReview:
             is_pending=bool(states - _FAILED - {"success", "skipped"}),
             has_passed=bool(states) and states <= {"success", "skipped"},
             is_approved=bool(given.get("approved_by")) and now.get("detailed_merge_status") != "requested_changes",
+            is_rejected=now.get("detailed_merge_status") == "requested_changes",
             threads=tuple(threads),
             marks=frozenset(marks),
         )

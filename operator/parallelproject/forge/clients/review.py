@@ -12,6 +12,11 @@ class ReviewClient(Protocol):
     All methods raise ``AnswerError`` if the forge refuses, and ``DeliveryError`` if it is not reachable.
     """
 
+    @property
+    def spent(self) -> int:
+        """Number of requests so far that count for the forge's limits."""
+        ...
+
     async def observe(self, pull: ForgePullRequest) -> PullReview:
         """What checks and people say of an open pull request."""
         ...
