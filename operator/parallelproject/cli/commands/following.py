@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from parallelproject.forge.clients.review import ReviewClient
     from parallelproject.forge.publishing.request import PublishRequest
     from parallelproject.local.delivery.target import LandingTarget
-    from parallelproject.local.following.reviewed_run import ReviewedRun, Seen
+    from parallelproject.local.following.reviewed_run import FeedbackSeen, ReviewedRun
 
 _SETTLE = 30.0
-"""Seconds in which a commit must have no check before that counts as "there is none"."""
+"""Seconds in which a commit must have no check before it counts as one without checks."""
 _PENDING_MAX = 300.0
 """Seconds that a failed check waits for the others of its commit: their failures are acted on together."""
 
@@ -199,7 +199,7 @@ class _Following:
             await asyncio.sleep(self._budget.pause(idle))
 
     async def _end(
-        self, found: "PullReview", seen: "Seen", pull: "ForgePullRequest", delivered: _Delivered
+        self, found: "PullReview", seen: "FeedbackSeen", pull: "ForgePullRequest", delivered: _Delivered
     ) -> int | None:
         """Whether it is over; merges what may be merged."""
         if not seen.is_current:

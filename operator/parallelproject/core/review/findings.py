@@ -18,7 +18,7 @@ from parallelproject.core.review.observed import (
     ReviewThread,
     marks_in,
 )
-from parallelproject.core.review.state import Finding, FindingKind
+from parallelproject.core.review.state import FindingKind, ReviewFinding
 from parallelproject.core.verification.failure_report import read_failure
 from parallelproject.core.verification.probe import LandedChange
 from parallelproject.core.verification.suspicion import clues
@@ -45,7 +45,7 @@ def findings(
     *,
     checks: bool = True,
     reviews: bool = True,
-) -> list[Finding]:
+) -> list[ReviewFinding]:
     """All that tasks have to act on, also what they act on already.
 
     Args:
@@ -55,7 +55,7 @@ def findings(
         checks: Whether failed checks count.
         reviews: Whether comments and reviews count.
     """
-    found: list[Finding] = []
+    found: list[ReviewFinding] = []
     for check in review.failed if checks else ():
         found.append(_of_check(check, review.sha, work))
     for thread in review.threads if reviews else ():
@@ -80,7 +80,7 @@ def comment_key(comment: ReviewComment) -> str:
     return f"comment/{comment.id}"
 
 
-def _of_check(check: FailedCheck, sha: str, work: BranchWork) -> Finding:
+def _of_check(check: FailedCheck, sha: str, work: BranchWork) -> ReviewFinding:
     text = f"The check {check.name} fails on {sha[:SHORT]}."
     if check.url:
         text += f"\nMore: {check.url}"
@@ -88,12 +88,12 @@ def _of_check(check: FailedCheck, sha: str, work: BranchWork) -> Finding:
     if check.text.strip():
         text += f"\nIt says:\n\n{check.text.strip()[-_TEXT_MAX:]}"
     title = f"the check {check.name} fails on {sha[:SHORT]}"
-    return Finding(
+    return ReviewFinding(
         f"check/{_digest(check.name)}/{sha[:12]}", FindingKind.CHECK, _owner_of_check(check, sha, work), title, text
     )
 
 
-def _of_thread(thread: ReviewThread, asked: Sequence[ReviewComment], sha: str, work: BranchWork) -> Finding:
+def _of_thread(thread: ReviewThread, asked: Sequence[ReviewComment], sha: str, work: BranchWork) -> ReviewFinding:
     place = f"{thread.path}:{thread.line}" if thread.line else thread.path
     authors = ", ".join(dict.fromkeys(comment.author for comment in asked))
     said = "\n\n".join(f"{comment.author}:\n{comment.body.strip()}" for comment in asked)[-_TEXT_MAX:]
@@ -102,12 +102,12 @@ def _of_thread(thread: ReviewThread, asked: Sequence[ReviewComment], sha: str, w
     if not thread.path:
         task = _owner_by_names("\n".join(comment.body for comment in asked), work) or _only_task(work)
     title = f"{authors} asks for a change" + (f" in {place}" if place else "")
-    return Finding(
+    return ReviewFinding(
         comment_key(asked[-1]), FindingKind.REVIEW, task, title, f"A review says {where}:\n\n{said}", thread.id
     )
 
 
-def _of_conflict(conflict: BranchConflict, work: BranchWork) -> Iterable[Finding]:
+def _of_conflict(conflict: BranchConflict, work: BranchWork) -> Iterable[ReviewFinding]:
     """One for each task that owns a path in conflict."""
     paths_of: dict[str, list[str]] = {}
     for path in conflict.paths:
@@ -119,7 +119,7 @@ def _of_conflict(conflict: BranchConflict, work: BranchWork) -> Iterable[Finding
             "markers. In conflict:\n"
         ) + "\n".join(paths)
         title = f"it conflicts with {conflict.name}"
-        yield Finding(f"conflict/{conflict.commit[:12]}/{task or '-'}", FindingKind.CONFLICT, task, title, text)
+        yield ReviewFinding(f"conflict/{conflict.commit[:12]}/{task or '-'}", FindingKind.CONFLICT, task, title, text)
 
 
 def _owner_of_check(check: FailedCheck, sha: str, work: BranchWork) -> str:

@@ -16,7 +16,7 @@ class FindingKind(StrEnum):
     CONFLICT = "Conflict"
 
 
-class Finding(NamedTuple):
+class ReviewFinding(NamedTuple):
     """Something on a pull request that a task has to act on."""
 
     key: str
@@ -50,7 +50,7 @@ class FeedbackRepair(NamedTuple):
     """The task's attempts up to this number no longer count."""
     number: int
     """Of all repairs of the task, for the trailer of its commit."""
-    findings: tuple[Finding, ...]
+    findings: tuple[ReviewFinding, ...]
 
 
 class IncomingBranch(NamedTuple):
@@ -87,7 +87,7 @@ class FeedbackState:
         return frozenset(acted | self.left.keys())
 
     @property
-    def unanswered(self) -> list[tuple[FeedbackRepair, Finding]]:
+    def unanswered(self) -> list[tuple[FeedbackRepair, ReviewFinding]]:
         """The findings that tasks act on and whose reply is not sent."""
         return [
             (repair, one)
@@ -103,7 +103,7 @@ class FeedbackState:
 
     def with_findings(
         self,
-        found: Iterable[Finding],
+        found: Iterable[ReviewFinding],
         able: Collection[str],
         attempts: Mapping[str, int],
         repaired: Mapping[str, int],
@@ -123,7 +123,7 @@ class FeedbackState:
             incoming: What they have to work on top of.
         """
         known, left = set(self.keys), dict(self.left)
-        given: dict[str, list[Finding]] = {}
+        given: dict[str, list[ReviewFinding]] = {}
         for one in found:
             if one.key in known:
                 continue
@@ -177,5 +177,5 @@ class FeedbackState:
 
 
 def _repair(found: Json) -> FeedbackRepair:
-    findings = tuple(Finding(**{**one, "kind": FindingKind(one["kind"])}) for one in found["findings"])
+    findings = tuple(ReviewFinding(**{**one, "kind": FindingKind(one["kind"])}) for one in found["findings"])
     return FeedbackRepair(int(found["floor"]), int(found["number"]), findings)

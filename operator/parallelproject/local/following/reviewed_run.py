@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from parallelproject.core.review.findings import findings, lines_to_blame
 from parallelproject.core.review.observed import BranchConflict, PullReview
-from parallelproject.core.review.state import FeedbackRepair, Finding, FindingKind, IncomingBranch, LeftReason
+from parallelproject.core.review.state import FeedbackRepair, FindingKind, IncomingBranch, LeftReason, ReviewFinding
 from parallelproject.local.delivery.fetch import fetched
 from parallelproject.local.delivery.push import push, remote_of
 from parallelproject.local.delivery.target import LandingTarget
@@ -26,14 +26,14 @@ _TRIES = 3
 _SHOWN = 5
 
 
-class Seen(NamedTuple):
+class FeedbackSeen(NamedTuple):
     """What one look has shown."""
 
     is_current: bool
     """Whether the forge shows the last commit of the branch, and no other run uses the state."""
-    given: list[Finding]
+    given: list[ReviewFinding]
     """New ones, which tasks act on."""
-    left: list[tuple[Finding, str]]
+    left: list[tuple[ReviewFinding, str]]
     """New ones that no task acts on, and why."""
     is_over: bool
     """Whether the task of one of them has no rounds left."""
@@ -55,7 +55,7 @@ class ReviewedRun:
         """
         self._target, self._directory, self._settings, self._say = target, directory, settings, say
         self._branch = ReviewedBranch(target)
-        self._is_told = False
+        self._is_reported = False
 
     def push(self, instruction: Mapping[str, Any]) -> str | None:
         """Pushes the branch on top of what others have pushed to it.
@@ -103,7 +103,7 @@ class ReviewedRun:
             hint = f"resolve them on {self._target.branch}, or run again"
             raise RunError(f"{self._target.branch} is not pushed: {what}", hint)
 
-    def look(self, review: PullReview, base: str, able: set[str], *, has_checks: bool = True) -> Seen:
+    def look(self, review: PullReview, base: str, able: set[str], *, has_checks: bool = True) -> FeedbackSeen:
         """Takes in what a forge shows.
 
         Args:
@@ -119,7 +119,7 @@ class ReviewedRun:
         tips = fetched(target, remote, [target.branch, base])
         theirs, onto = tips[target.branch], tips[base]
         if theirs != review.sha or onto is None:
-            return Seen(False, [], [], False, False)
+            return FeedbackSeen(False, [], [], False, False)
         settings = self._settings
         conflicts, incoming = [], []
         for name, commit in ((f"{remote}/{target.branch}", theirs), (base, onto)):
@@ -133,7 +133,7 @@ class ReviewedRun:
         found = findings(review, work, conflicts, checks=settings.checks and has_checks, reviews=settings.reviews)
         with self._held() as is_held:
             if not is_held:
-                return Seen(False, [], [], False, False)
+                return FeedbackSeen(False, [], [], False, False)
             feedback = LocalFeedback(self._directory)
             before = feedback.state
             state = before.with_findings(
@@ -144,7 +144,7 @@ class ReviewedRun:
         new = [one for one in found if one.key not in before.keys]
         over = any(state.left.get(one.key) == LeftReason.ROUNDS_OVER for one in found)
         unanswered = {one.key for _, one in state.unanswered}
-        return Seen(
+        return FeedbackSeen(
             True,
             [one for one in new if one.key not in state.left],
             [(one, state.left[one.key]) for one in new if one.key in state.left],
@@ -152,7 +152,7 @@ class ReviewedRun:
             is_quiet=not found and not unanswered,
         )
 
-    def answers(self, failed: set[str]) -> list[tuple[Finding, str]]:
+    def answers(self, failed: set[str]) -> list[tuple[ReviewFinding, str]]:
         """The findings that tasks have acted on, with the replies that are due.
 
         Args:
@@ -195,23 +195,23 @@ class ReviewedRun:
         try:
             held = lock.acquire(self._directory.lock, self._say)
         except RunError as error:
-            if not self._is_told:
-                self._is_told = True
+            if not self._is_reported:
+                self._is_reported = True
                 self._say(f"note: nothing is acted on until the other run has ended: {error}")
             yield False
             return
-        self._is_told = False
+        self._is_reported = False
         try:
             yield True
         finally:
             os.close(held)
 
 
-def _conflicts(repairs: tuple[FeedbackRepair, ...]) -> list[Finding]:
+def _conflicts(repairs: tuple[FeedbackRepair, ...]) -> list[ReviewFinding]:
     return [one for one in repairs[-1].findings if one.kind is FindingKind.CONFLICT] if repairs else []
 
 
-def _reply(finding: Finding, commit: str | None) -> str:
+def _reply(finding: ReviewFinding, commit: str | None) -> str:
     """What the thread gets."""
     if commit is None:
         return f"The task `{finding.task}` ran for this ({finding.title}), and changed nothing."
