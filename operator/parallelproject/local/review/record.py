@@ -68,7 +68,7 @@ class LocalFeedback:
                 say(f"{incoming.name} is merged into {target.branch}")
 
     def repair(self, task: str) -> FeedbackRepair | None:
-        """The current repair of a task; None: there is none."""
+        """The current repair of a task; None: it has no feedback."""
         repairs = self.state.repairs.get(task)
         return repairs[-1] if repairs else None
 
