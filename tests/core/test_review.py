@@ -16,7 +16,7 @@ from parallelproject.core.review.observed import (
     mark,
 )
 from parallelproject.core.review.pace import BURST, LONGEST, PER_HOUR, RequestBudget
-from parallelproject.core.review.state import FeedbackState, FindingKind, LeftReason, ReviewFinding
+from parallelproject.core.review.state import FeedbackState, FindingKind, IncomingBranch, LeftReason, ReviewFinding
 from tests.core.examples import examples
 
 A, B, PERSON = "a" * 40, "b" * 40, "c" * 40
@@ -151,3 +151,19 @@ def test_requests_stay_within_the_budget(looks: list[tuple[int, int]]) -> None:
         spent += cost
         budget = budget.spend(cost, now)
         assert spent <= BURST + now * PER_HOUR / 3600 + cost
+
+
+def test_a_conflict_of_which_a_part_has_no_task_is_left_as_a_whole() -> None:
+    base = "d" * 40
+    found = findings(PullReview(B), WORK, [BranchConflict("main", base, ("a.py", "elsewhere.py"))])
+    incoming = [IncomingBranch(base, "main", ("a.py", "elsewhere.py"))]
+    comment = ReviewFinding("comment/1", FindingKind.REVIEW, "a", "title", "text")
+    state = FeedbackState().with_findings([*found, comment], {"a", "b"}, {}, {}, 3, incoming)
+    assert set(state.left.values()) == {LeftReason.NO_OWNER}
+    assert len(state.left) == 2
+    assert [one.key for one in state.repairs["a"][0].findings] == ["comment/1"]
+    assert state.incoming == ()
+    whole = findings(PullReview(B), WORK, [BranchConflict("main", base, ("a.py", "b.py"))])
+    state = FeedbackState().with_findings(whole, {"a", "b"}, {}, {}, 3, incoming)
+    assert set(state.repairs) == {"a", "b"}
+    assert list(state.incoming) == incoming

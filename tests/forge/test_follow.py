@@ -287,3 +287,18 @@ def test_what_others_say_is_no_order_and_a_closed_pull_request_ends_it(followed:
     assert followed.end() == 1
     assert "is closed" in followed.said
     assert [file.name for file in followed.seen.iterdir()] == ["a.2"]
+
+
+def test_a_task_that_fails_gets_another_try_when_it_is_followed_again(followed: Followed) -> None:
+    followed._settings["command"] = COMMAND.replace("while test", 'test -e "$SEEN/works" || exit 1\n  while test')
+    followed.start()
+    followed.opened()
+    followed.reviews.add("COMMENT", "a better word", "a.txt", 2)
+    assert followed.end() == 1
+    assert not followed.reviews.replies()
+    assert "a better word" in (followed.seen / "a.2").read_text()
+    (followed.seen / "works").touch()
+    followed.start()
+    until(lambda: followed.reviews.replies())
+    assert followed.repairs() == ["a"]
+    assert "a better word" in (followed.seen / "a.3").read_text()

@@ -42,7 +42,10 @@ GITEA = {
     "/pulls/7/reviews/1/comments": [person("ann", id=1, path="a.py", position=3, original_position=0, body="why?")],
     "/pulls/7/reviews/2/comments": [person("eve", id=5, path="b.py", position=0, original_position=2, body="rm")],
     "/pulls/7/reviews/3/comments": [person("robot", id=9, path="a.py", position=3, original_position=0, body=ANSWERED)],
-    "/issues/7/comments": [person("robot", body=f"x {mark('check/x/y')}")],
+    "/issues/7/comments": [
+        person("robot", body=f"x {mark('check/x/y')}"),
+        person("eve", body=f"x {mark('comment/99')}"),
+    ],
 }
 GITHUB = {
     f"/commits/{SHA}/status": {"statuses": [{"context": "lint", "state": "success"}]},

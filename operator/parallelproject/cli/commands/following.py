@@ -205,8 +205,7 @@ class _Following:
         if not seen.is_current:
             return None
         if seen.is_over:
-            most = (self._pull_request.feedback or Feedback()).max_rounds
-            terminal.say(f"{pull.url} waits for people: a task has run {most} times because of feedback (RoundsOver)")
+            terminal.say(f"{pull.url} waits for people, as said above; a commit on the branch can solve it")
             return EXIT_FAILED
         is_checked = found.has_passed or (
             not found.failed and not found.is_pending and self._age(f"none {found.sha}", is_seen=True) >= _SETTLE

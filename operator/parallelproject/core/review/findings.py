@@ -18,7 +18,7 @@ from parallelproject.core.review.observed import (
     ReviewThread,
     marks_in,
 )
-from parallelproject.core.review.state import FindingKind, ReviewFinding
+from parallelproject.core.review.state import FindingKind, ReviewFinding, conflict_group
 from parallelproject.core.verification.failure_report import read_failure
 from parallelproject.core.verification.probe import LandedChange
 from parallelproject.core.verification.suspicion import clues
@@ -119,7 +119,7 @@ def _of_conflict(conflict: BranchConflict, work: BranchWork) -> Iterable[ReviewF
             "markers. In conflict:\n"
         ) + "\n".join(paths)
         title = f"it conflicts with {conflict.name}"
-        yield ReviewFinding(f"conflict/{conflict.commit[:12]}/{task or '-'}", FindingKind.CONFLICT, task, title, text)
+        yield ReviewFinding(f"{conflict_group(conflict.commit)}/{task or '-'}", FindingKind.CONFLICT, task, title, text)
 
 
 def _owner_of_check(check: FailedCheck, sha: str, work: BranchWork) -> str:

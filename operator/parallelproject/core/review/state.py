@@ -31,6 +31,16 @@ class ReviewFinding(NamedTuple):
     thread: str = ""
     """The thread that gets the reply; empty: the pull request."""
 
+    @property
+    def group(self) -> str:
+        """The conflict that it is a part of; empty: none."""
+        return self.key.rpartition("/")[0] if self.kind is FindingKind.CONFLICT else ""
+
+
+def conflict_group(commit: str) -> str:
+    """The name of the conflict with a commit; the key of each finding of it has its task after that."""
+    return f"conflict/{commit[:12]}"
+
 
 class LeftReason(StrEnum):
     """Why no task acts on a finding."""
@@ -60,6 +70,11 @@ class IncomingBranch(NamedTuple):
     name: str
     paths: tuple[str, ...] = ()
     """Where it does not merge: these files get conflict markers, which the tasks resolve."""
+
+    @property
+    def group(self) -> str:
+        """See ``ReviewFinding.group``."""
+        return conflict_group(self.commit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,26 +137,32 @@ class FeedbackState:
             most: Maximum number of repairs of one task because of feedback.
             incoming: What they have to work on top of.
         """
-        known, left = set(self.keys), dict(self.left)
-        given: dict[str, list[ReviewFinding]] = {}
-        for one in found:
-            if one.key in known:
-                continue
-            known.add(one.key)
-            if not one.task:
-                left[one.key] = LeftReason.NO_OWNER
-            elif one.task not in able:
-                left[one.key] = LeftReason.SKIPPED
-            elif len(self.repairs.get(one.task, ())) >= most:
-                left[one.key] = LeftReason.ROUNDS_OVER
+        new = {one.key: one for one in reversed(list(found)) if one.key not in self.keys}
+        why = {key: reason for key, one in new.items() if (reason := self._obstacle(one, able, most))}
+        # A merge of which somebody resolves a part cannot be published: all of it, or nothing.
+        open_groups = {new[key].group: reason for key, reason in why.items() if new[key].group}
+        left, given = dict(self.left), dict[str, list[ReviewFinding]]()
+        for key, one in reversed(new.items()):
+            if obstacle := why.get(key) or open_groups.get(one.group):
+                left[key] = obstacle
             else:
                 given.setdefault(one.task, []).append(one)
+        groups = {one.group for findings in given.values() for one in findings}
+        incoming = [each for each in incoming if not each.paths or each.group in groups]
         repairs = dict(self.repairs)
         for task, findings in given.items():
             before = repairs.get(task, ())
             number = len(before) + repaired.get(task, 0) + 1
             repairs[task] = (*before, FeedbackRepair(attempts.get(task, 0), number, tuple(findings)))
         return replace(self, repairs=repairs, left=left, incoming=tuple(incoming) if given else self.incoming)
+
+    def _obstacle(self, one: "ReviewFinding", able: Collection[str], most: int) -> str:
+        """Why no task can act on a finding; empty: one can."""
+        if not one.task:
+            return LeftReason.NO_OWNER
+        if one.task not in able:
+            return LeftReason.SKIPPED
+        return LeftReason.ROUNDS_OVER if len(self.repairs.get(one.task, ())) >= most else ""
 
     def to_json(self) -> Json:
         """The state as plain data."""

@@ -44,7 +44,8 @@ class GiteaReview:
             found[row["context"]] = (RESULT.get(row["status"], Checks.FAILED), check)
         states = {state for state, _ in found.values()}
         reviews = [row async for row in self._reviews(pull)]
-        if any(_author(row) not in self._writers for row in reviews):
+        comments = await self._session.get(f"{self._repository}/issues/{pull.number}/comments") or []
+        if any(_author(row) not in self._writers for row in [*reviews, *comments]):
             self._writers = frozenset(
                 [row["login"] for row in await self._session.get(f"{self._repository}/assignees")]
             )
@@ -58,7 +59,9 @@ class GiteaReview:
             is_approved=valid == {"APPROVED"},
             is_rejected="REQUEST_CHANGES" in valid,
             threads=tuple(await self._threads(pull, reviews)),
-            marks=await self._marks(pull),
+            marks=frozenset(
+                key for row in comments if _author(row) in self._writers for key in marks_in(row["body"] or "")
+            ),
         )
 
     async def reply(self, pull: ForgePullRequest, thread: ReviewThread, text: str, key: str) -> None:
@@ -119,10 +122,6 @@ class GiteaReview:
     def _counts(self, review: dict[str, Any]) -> bool:
         """Whether a review is that of somebody who may write."""
         return not review.get("dismissed") and (bool(review.get("official")) or _author(review) in self._writers)
-
-    async def _marks(self, pull: ForgePullRequest) -> frozenset[str]:
-        rows = await self._session.get(f"{self._repository}/issues/{pull.number}/comments") or []
-        return frozenset(key for row in rows for key in marks_in(row["body"] or ""))
 
     async def _marks_of_threads(self, pull: ForgePullRequest) -> frozenset[str]:
         reviews = [row async for row in self._reviews(pull)]

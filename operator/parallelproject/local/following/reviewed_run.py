@@ -36,7 +36,7 @@ class FeedbackSeen(NamedTuple):
     left: list[tuple[ReviewFinding, str]]
     """New ones that no task acts on, and why."""
     is_over: bool
-    """Whether the task of one of them has no rounds left."""
+    """Whether only people can continue: the task of one of them has no rounds left, or the branch cannot be pushed."""
     is_quiet: bool
     """Whether nothing has to be acted on or answered."""
 
@@ -100,7 +100,7 @@ class ReviewedRun:
         owners = [task for task in failed if _conflicts(state.repairs.get(task, ()))]
         if files or owners:
             what = f"conflicts in {listed(files or paths, _SHOWN)} are not resolved"
-            hint = f"resolve them on {self._target.branch}, or run again"
+            hint = f"resolve them on {self._target.branch}, then pproj publish"
             raise RunError(f"{self._target.branch} is not pushed: {what}", hint)
 
     def look(self, review: PullReview, base: str, able: set[str], *, has_checks: bool = True) -> FeedbackSeen:
@@ -142,7 +142,11 @@ class ReviewedRun:
             )  # fmt: skip
             feedback.write(state)
         new = [one for one in found if one.key not in before.keys]
-        over = any(state.left.get(one.key) == LeftReason.ROUNDS_OVER for one in found)
+        groups = {each.group for each in incoming if each.commit == theirs}
+        # Without a merge of what others have pushed, nothing can be pushed.
+        over = any(
+            why == LeftReason.ROUNDS_OVER or one.group in groups for one in found if (why := state.left.get(one.key))
+        )
         unanswered = {one.key for _, one in state.unanswered}
         return FeedbackSeen(
             True,
