@@ -10,6 +10,7 @@ from parallelproject.forge.clients.answer import AnswerError
 from parallelproject.forge.clients.connect import review_of
 from parallelproject.forge.clients.protocol import ForgeClient, ForgePullRequest, PullState, Words
 from parallelproject.forge.clients.review import ReviewClient
+from parallelproject.git.plumbing.outcome import TransientError
 from tests.forge.setup import Publisher
 from tests.forge.standin import Fault, StandIn
 
@@ -211,6 +212,16 @@ def test_a_reply_goes_into_the_thread_once(served: StandIn, publisher: Publisher
     end, body = expected[served.kind]
     assert path.endswith(end)
     assert sent == body
+
+
+def test_a_reply_that_never_gets_an_answer_is_no_reply(served: StandIn, publisher: Publisher) -> None:
+    thread = ReviewThread(
+        "d1" if served.kind == "GitLab" else "1", (ReviewComment("1", "ann", "why?"),), "a.py", 3, OLD
+    )
+    answer = served.fault
+    served.fault = lambda index, method, path: answer(index, method, path) if method == "GET" else (502, {}, {})
+    with pytest.raises(TransientError, match="could not be sent"):
+        ask(publisher, lambda review: review.reply(PULL, thread, "done", "comment/2"))
 
 
 def test_a_refusal_is_told(standin: StandIn, publisher: Publisher) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from parallelproject.cli.commands.local_publish import asked_credentials, publish_request, result_line
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
-from parallelproject.core.review.pace import RequestBudget
-from parallelproject.local.delivery.push import PushedBranch, address_of
+from parallelproject.core.review.pace import LONGEST, RequestBudget
+from parallelproject.local.delivery.push import PushedBranch, address_of, remote_of
 from parallelproject.local.engine.options import RunOptions
 from parallelproject.local.errors import RunError
 from parallelproject.local.start import EXIT_FAILED, EXIT_SUCCEEDED, run_project
@@ -102,11 +102,8 @@ class _Following:
 
         settings = self._pull_request.feedback or Feedback()
         run = ReviewedRun(target, self._directory, settings, say)
-        remote = run.push(instruction)
-        is_pushed = remote is not None
-        from parallelproject.local.delivery.push import remote_of
-
-        pushed = PushedBranch(address_of(target, remote or remote_of(target)), target, instruction)
+        remote, is_pushed = remote_of(target), run.push(instruction)
+        pushed = PushedBranch(address_of(target, remote), target, instruction)
         if self._credentials is None:
             private = self._private / "asked"
             private.mkdir(exist_ok=True)
@@ -167,6 +164,9 @@ class _Following:
     async def _watched(
         self, forge: "ForgeClient", review: "ReviewClient", pull: "ForgePullRequest", delivered: _Delivered, code: int
     ) -> int | None:
+        from parallelproject.forge.clients.protocol import PullState
+        from parallelproject.git.plumbing.outcome import TransientError
+
         await self._answer(forge, review, pull, delivered)
         if code != EXIT_SUCCEEDED:
             terminal.say(f"{pull.url} is not followed, since the run has not succeeded")
@@ -174,15 +174,21 @@ class _Following:
         self._say_once(f"following {pull.url}; Ctrl-C ends it, and pproj publish --follow continues")
         idle, last, spent = 0, None, review.spent
         while True:
-            pull = await forge.read(pull)
-            if pull.state.value != "open":
-                terminal.say(f"{pull.url} is {pull.state.value}")
-                return EXIT_SUCCEEDED if pull.state.value == "merged" else EXIT_FAILED
-            found = await review.observe(pull)
-            has_checks = not found.is_pending or self._age(f"failed {found.sha}", bool(found.failed)) >= _PENDING_MAX
-            seen = await asyncio.to_thread(
-                delivered.run.look, found, delivered.request.base, delivered.succeeded, has_checks=has_checks
-            )
+            try:
+                pull = await forge.read(pull)
+                if pull.state is not PullState.OPEN:
+                    terminal.say(f"{pull.url} is {pull.state}")
+                    return EXIT_SUCCEEDED if pull.state is PullState.MERGED else EXIT_FAILED
+                found = await review.observe(pull)
+                is_late = self._age(f"failed {found.sha}", bool(found.failed)) >= _PENDING_MAX
+                seen = await asyncio.to_thread(
+                    delivered.run.look, found, delivered.request.base, delivered.succeeded,
+                    has_checks=is_late or not found.is_pending,
+                )  # fmt: skip
+            except (TransientError, RunError) as error:  # a laptop is not always connected
+                self._say_once(f"warning: {error}; it is tried again")
+                await asyncio.sleep(LONGEST)
+                continue
             for finding, why in seen.left:
                 terminal.say(f"left to people ({why}): {finding.title}")
             for finding in seen.given:
@@ -230,14 +236,22 @@ class _Following:
     async def _answer(
         self, forge: "ForgeClient", review: "ReviewClient", pull: "ForgePullRequest", delivered: _Delivered
     ) -> None:
+        from parallelproject.forge.clients.answer import AnswerError
+
         due = await asyncio.to_thread(delivered.run.answers, delivered.failed)
         if not due:
             return
         threads = {thread.id: thread for thread in (await review.observe(pull)).threads if thread.id}
         for finding, text in due:
-            if finding.thread and finding.thread in threads:
-                await review.reply(pull, threads[finding.thread], text, finding.key)
-            else:
+            thread = threads.get(finding.thread)
+            try:
+                if thread is None:
+                    await forge.comment(pull, text, finding.key)
+                else:
+                    await review.reply(pull, thread, text, finding.key)
+            except AnswerError:  # such as for a line that is not part of the changes any more
+                if thread is None:
+                    raise
                 await forge.comment(pull, text, finding.key)
             delivered.run.note_answer(finding.key)
 

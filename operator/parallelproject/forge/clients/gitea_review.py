@@ -14,6 +14,7 @@ from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
 from parallelproject.forge.clients.protocol import Checks, ForgePullRequest
 from parallelproject.forge.clients.server import segment
 from parallelproject.forge.clients.session import ForgeSession
+from parallelproject.git.plumbing.outcome import TransientError
 
 _FULL, _PAGE = 1, 50
 """As in ``gitea``: a server may return fewer rows than requested."""
@@ -80,7 +81,7 @@ class GiteaReview:
             except LostAnswerError:
                 continue
             except AnswerError as error:
-                if error.status not in (404, 405):
+                if error.status not in (404, 405) or not thread.line:
                     raise
             at = {"path": thread.path, "body": body, "new_position": thread.line, "old_position": 0}
             review = {"event": "COMMENT", "commit_id": thread.commit, "comments": [at]}
@@ -89,6 +90,7 @@ class GiteaReview:
                 return
             except LostAnswerError:
                 continue
+        raise TransientError("NotReplied", f"the reply to {thread.id} could not be sent in {_TRIES} tries")
 
     async def _reviews(self, pull: ForgePullRequest) -> Any:
         async for row in self._session.rows(f"{self._path(pull)}/reviews", {"limit": _PAGE}, full=_FULL):

@@ -14,6 +14,7 @@ from parallelproject.forge.clients.answer import LostAnswerError
 from parallelproject.forge.clients.protocol import Checks, ForgePullRequest
 from parallelproject.forge.clients.server import segment
 from parallelproject.forge.clients.session import ForgeSession
+from parallelproject.git.plumbing.outcome import TransientError
 
 _FULL = 100
 _PAGED = {"per_page": _FULL}
@@ -69,6 +70,7 @@ class GitHubReview:
                 return
             except LostAnswerError:
                 continue
+        raise TransientError("NotReplied", f"the reply to {thread.id} could not be sent in {_TRIES} tries")
 
     async def _checks(self, sha: str) -> tuple[list[FailedCheck], list[Checks]]:
         failed: list[FailedCheck] = []

@@ -15,6 +15,7 @@ from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
 from parallelproject.forge.clients.protocol import ForgePullRequest
 from parallelproject.forge.clients.server import segment
 from parallelproject.forge.clients.session import ForgeSession
+from parallelproject.git.plumbing.outcome import TransientError
 
 _FULL = 100
 _PAGED = {"per_page": _FULL}
@@ -71,6 +72,7 @@ class GitLabReview:
                 return
             except LostAnswerError:
                 continue
+        raise TransientError("NotReplied", f"the reply to {thread.id} could not be sent in {_TRIES} tries")
 
     async def _checks(self, now: Mapping[str, Any], sha: str) -> tuple[list[FailedCheck], set[str]]:
         """The failed checks of a commit, and the states of all."""

@@ -22,5 +22,5 @@ class ReviewClient(Protocol):
         ...
 
     async def reply(self, pull: ForgePullRequest, thread: ReviewThread, text: str, key: str) -> None:
-        """Adds a comment to a thread, once for each key."""
+        """Adds a comment to a thread, once for each key. ``AnswerError`` also where the forge takes no reply there."""
         ...

@@ -57,7 +57,7 @@ class ReviewedRun:
         self._branch = ReviewedBranch(target)
         self._is_reported = False
 
-    def push(self, instruction: Mapping[str, Any]) -> str | None:
+    def push(self, instruction: Mapping[str, Any]) -> bool:
         """Pushes the branch on top of what others have pushed to it.
 
         Only to be called with the lock of the state held.
@@ -66,7 +66,7 @@ class ReviewedRun:
             instruction: What is to be published, with how the tasks ended.
 
         Returns:
-            The name of the remote; None: the branch conflicts with what others have pushed, so it is not pushed.
+            Whether it is pushed; False: it conflicts with what others have pushed.
 
         Raises:
             RunError: it cannot be pushed, or has conflicts that no task has resolved.
@@ -76,11 +76,12 @@ class ReviewedRun:
         for tries in range(_TRIES):
             theirs = fetched(target, remote, [target.branch])[target.branch]
             if theirs and branch.conflicts_with(theirs):
-                return None
+                return False
             if theirs and branch.bring_in(theirs, f"{remote}/{target.branch}"):
                 self._say(f"what others have pushed to {target.branch} is merged into it")
             try:
-                return push(target)
+                push(target)
+                return True
             except RunError:
                 if tries == _TRIES - 1 or fetched(target, remote, [target.branch])[target.branch] == theirs:
                     raise
