@@ -130,7 +130,7 @@ def test_it_may_name_the_task_file_relative_to_its_own_folder(
 
 @pytest.mark.parametrize("command", ["run", "plan", "lint"])
 def test_what_is_wrong_in_it_is_named_with_the_hint_all_at_once(pproj: Pproj, backlog: Path, command: str):
-    _write(backlog.parent, "paralelism: 4\nfresh: true\nkeep-going: 1\nrepo: [a]\nset: {a: 1}\nfoo: 1\n")
+    _write(backlog.parent, "paralelism: 4\nfresh: true\nkeep-going: 1\nrepo: [a]\nset: {a: 1}\nxyzzy: 1\n")
     result = pproj(command, backlog)
     assert result.code == 1
     where = "error: checkout/work/shop/.pproj.yaml: "
@@ -140,7 +140,7 @@ def test_what_is_wrong_in_it_is_named_with_the_hint_all_at_once(pproj: Pproj, ba
         f'{where}keep-going: "1" is not true or false',
         f"{where}repo: a list is not a single value",
         f"{where}set: a mapping is not a list of single values",
-        f"{where}foo: is not a key (one of: {', '.join(KEYS)})",
+        f"{where}xyzzy: is not a key (one of: {', '.join(KEYS)})",
     ]
 
 

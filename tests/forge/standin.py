@@ -35,6 +35,10 @@ class StandIn:
         self.location = ""
         """The last one's path and query, as they came."""
         self.authorizations: list[str] = []
+        self.tags: list[str] = []
+        """The ``If-None-Match`` of each, or nothing."""
+        self.sent: list[tuple[str, object]] = []
+        """Path and JSON of each that writes."""
         self.fault: Callable[[int, str, str], Fault | None] = lambda index, method, path: None
         """By the request's place (from 1), method and path, what goes wrong with it."""
         self.victim: int | None = None
@@ -72,6 +76,9 @@ class StandIn:
             return web.json_response({"message": f"Bad credentials: {given}"}, status=401)
         self.requests.append((request.method, request.path))
         self.location = request.raw_path
+        self.tags.append(request.headers.get("If-None-Match", ""))
+        if request.method != "GET" and request.can_read_body:
+            self.sent.append((request.path, await request.json()))
         fault = self.fault(len(self.requests), request.method, request.path)
         if isinstance(fault, tuple):
             status, body, headers = fault

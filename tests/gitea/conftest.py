@@ -8,7 +8,7 @@ import pytest
 from rig import Gitea
 from rig.fixtures import gitea
 from rig.gitearepository import Repository
-from tests.gitea.setup import OWNER, ROBOT, SCOPES, Publisher, Settings, mounted
+from tests.gitea.setup import OWNER, REVIEWER, ROBOT, SCOPES, Publisher, Settings, mounted
 
 __all__ = ["gitea"]
 
@@ -16,7 +16,7 @@ __all__ = ["gitea"]
 @pytest.fixture(scope="session")
 def users(gitea: Gitea) -> Gitea:
     """The server, with those who use it."""
-    for name in (OWNER, ROBOT):
+    for name in (OWNER, ROBOT, REVIEWER):
         gitea.user(name)
     return gitea
 

@@ -23,7 +23,7 @@ from rig import Gitea, deadline
 from rig.gitearepository import Repository
 
 T = TypeVar("T")
-OWNER, ROBOT = "acme", "robot"
+OWNER, ROBOT, REVIEWER = "acme", "robot", "reviewer"
 SCOPES = ("write:repository", "write:issue", "read:organization")
 """All that a token needs; the last one only where the repository is an organisation's."""
 BRANCH = "parallel/x"
@@ -103,12 +103,12 @@ class Publisher:
 
 
 @contextmanager
-def checking(repository: Repository, judge: Callable[[str], str | None]) -> Iterator[list[str]]:
+def checking(repository: Repository, judge: Callable[[str], str | tuple[str, str] | None]) -> Iterator[list[str]]:
     """Checks what is on the branches other than ``main``, each commit once, while the block runs; gives their SHAs.
 
     Args:
         repository: Where.
-        judge: By a SHA, how the check "ci" of it ends; None: it has not ended yet.
+        judge: By a SHA, how the check "ci" of it ends, and what it says; None: it has not ended yet.
     """
     judged: list[str] = []
     stop = threading.Event()
@@ -119,7 +119,8 @@ def checking(repository: Repository, judge: Callable[[str], str | None]) -> Iter
             for sha in {sha: name for name, sha in heads.items() if name != "main"}:
                 if sha not in judged and (state := judge(sha)):
                     judged.append(sha)
-                    repository.set_status(sha, state)
+                    state, said = state if isinstance(state, tuple) else (state, "")
+                    repository.set_status(sha, state, description=said)
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()

@@ -85,9 +85,9 @@ class Repository:
         required = {"enable_status_check": bool(checks), "status_check_contexts": list(checks)}
         self.request("POST", "/branch_protections", {"rule_name": rule, "enable_push": True, **required, **more})
 
-    def set_status(self, commit: str, state: str, context: str = "ci") -> None:
+    def set_status(self, commit: str, state: str, context: str = "ci", description: str = "") -> None:
         """Say how a check of a commit has ended: ``pending``, ``success``, ``failure``, ``error`` or ``warning``."""
-        self.request("POST", f"/statuses/{commit}", {"state": state, "context": context})
+        self.request("POST", f"/statuses/{commit}", {"state": state, "context": context, "description": description})
 
     def pulls(self, state: str = "all") -> list[dict[str, Any]]:
         """Its pull requests, oldest first."""

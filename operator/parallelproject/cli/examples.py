@@ -19,6 +19,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pproj run --repo . --agent claude --verify 'make test'",
         "pproj run --repo . --agent claude --sandbox",
         "pproj run --repo . --branch agents/shop --base main --author 'Agents <agents@example.com>'",
+        "pproj run project.yaml --agent claude --follow",
         "pproj run --timeout 2h --task-timeout 20m --max-attempts 1",
         "pproj run --agent claude --repo . --budget usd=5",
         "pproj run --only api --only docs",
@@ -26,6 +27,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "pproj run --repo . --set spec.git.notLanded='[CHANGELOG.md]'",
         "pproj run -o json | jq -r 'select(.event == \"TaskFailed\") | .task'",
     ),
+    "publish": ("pproj publish", "pproj publish NAME --follow"),
     "init": ("pproj init", "pproj init plan/"),
     "import": (
         "pproj import tasks.json --image registry.example/agent:1.4 \\\n"

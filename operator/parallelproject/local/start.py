@@ -29,7 +29,7 @@ from parallelproject.local.engine.signals import Interrupts
 from parallelproject.local.engine.skipped_tasks import skip_notice
 from parallelproject.local.errors import RunError
 from parallelproject.local.removal import forget
-from parallelproject.local.state.directory import StateDirectory
+from parallelproject.local.state.directory import REVIEW, StateDirectory
 from parallelproject.local.state.numbered_tasks import refuse_numbered
 from parallelproject.local.state.spill import Spill
 from parallelproject.local.state.store import Store
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.delivery.target import LandingTarget
     from parallelproject.local.hooks.local_hooks import LocalHooks
+    from parallelproject.local.review.record import LocalFeedback
     from parallelproject.local.verification.checks import LocalVerification
     from parallelproject.local.views.notifier import Notifier
 
@@ -112,6 +113,9 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             history = recover(
                 store, spill, clock.now(), deliveries, agents, asked_before, usages, directory.output_values
             )
+            review = _review(directory, deliveries)
+            if review:
+                graph = review.graph(graph)
             verification = _verification(spec, deliveries, directory, options, store, history, sandbox)
             if verification:
                 graph = verification.graph(graph)
@@ -158,6 +162,8 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             if target:
                 target.begin(spec, directory, say, options.source, deliveries.given if deliveries else ())
                 directory.create_for_landing()
+                if review:
+                    review.begin(target, say)
             status.begin(store.run_id, _created(store, clock), options.rerun, for_once)
             if options.has_default_deadline(project.spec):
                 hint = "--task-timeout TIME changes this, --task-timeout none turns it off"
@@ -175,7 +181,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
             inbox = Inbox(directory.requests, asked)
             return _run(
                 board, resumed, history, what, directory, processes, options, say, deliveries, status, inbox, agents,
-                verification, sandbox, notifier, usages, hooks,
+                verification, sandbox, notifier, usages, hooks, review,
             )  # fmt: skip
     except RunError as error:
         say(f"error: {error}")
@@ -228,13 +234,14 @@ def _run(
     notifier: "Notifier | None",
     usages: UsageFiles,
     hooks: "LocalHooks | None",
+    review: "LocalFeedback | None",
 ) -> int:
     shown = _view(board, options)
     view = Audience([shown, status], [*options.consumers, *([notifier] if notifier else [])])
     with Interrupts() as interrupts:
         engine = Engine(
             board, resumed.ledger, history, what, directory, processes, interrupts, view, options.grace_seconds,
-            resumed.basis, inbox, deliveries, agents, verification, sandbox, usages, hooks,
+            resumed.basis, inbox, deliveries, agents, verification, sandbox, usages, hooks, review,
         )  # fmt: skip
         lost = None
         end = RunEnd.TROUBLE
@@ -337,6 +344,15 @@ def _verification(
     )  # fmt: skip
 
 
+def _review(directory: StateDirectory, deliveries: "Deliveries | None") -> "LocalFeedback | None":
+    """The feedback on what has landed, where an earlier session has recorded any."""
+    if deliveries is None or not (directory.path / REVIEW).exists():
+        return None
+    from parallelproject.local.review.record import LocalFeedback  # here, because few runs need it
+
+    return LocalFeedback(directory)
+
+
 def _hooks(
     project: str,
     spec: Spec,
@@ -425,6 +441,13 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
     """Pushes what has landed, and publishes it, if that is asked for; gives the exit code."""
     plan = board.plan
     if not (target and options.push and plan):
+        return code
+    if options.deliver:
+        try:
+            options.deliver(target, instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX), say)
+        except RunError as error:
+            say(f"error: {error}")
+            return EXIT_FAILED
         return code
     from parallelproject.local.delivery.push import PushedBranch, address_of, push
 

@@ -177,6 +177,20 @@ class Forge(Model):
     """The key of a Secret that contains an access token."""
 
 
+class Feedback(Model):
+    """What of a pull request goes back to the task that owns the lines. In a local run only, with --follow."""
+
+    checks: StrictBool = True
+    """Whether failed checks do."""
+    reviews: StrictBool = True
+    """Whether comments on lines, and reviews that request changes, do; only those of people who may write to the
+    repository."""
+    conflicts: StrictBool = True
+    """Whether conflicts with baseRef do."""
+    max_rounds: Annotated[int, Field(strict=True, ge=0, le=20)] = 3
+    """How often a task runs at most because of feedback. What it has not solved then is left to people."""
+
+
 class PullRequest(Model):
     """How the work is reviewed and merged."""
 
@@ -193,6 +207,9 @@ class PullRequest(Model):
     """Labels of the pull request."""
     merge: MergeMode = MergeMode.MANUAL
     """Manual: a person merges it. WhenChecksPass: the operator merges exactly the commit whose checks passed."""
+    feedback: Feedback | None = None
+    """Which feedback goes back to tasks. In a local run only, where pproj run --follow and pproj publish --follow read
+    it; all of it by default."""
 
 
 class Git(Model):

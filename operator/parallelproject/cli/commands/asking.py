@@ -60,7 +60,7 @@ class Asking:
             terminal.say(note)
         (terminal.show if answer else unchanged)(last)
         if answer is RequestAnswer.RECORDED and self._starts:
-            _become(self._keeper.start_again(await self._keeper.get(self._name)))
+            become(self._keeper.start_again(await self._keeper.get(self._name)))
         if answer is RequestAnswer.RECORDED:
             terminal.say(f"recorded: {self._name} is not running, so this takes effect when it is started again")
             terminal.show_next([again])
@@ -68,7 +68,7 @@ class Asking:
             terminal.say("recorded: the run has not answered yet; it applies this as soon as it can")
 
 
-def _become(words: Sequence[str]) -> None:
+def become(words: Sequence[str]) -> None:
     """Continues as another program; does nothing where there are no words."""
     if not words:
         return

@@ -17,6 +17,7 @@ from parallelproject.local.errors import RunError
 from parallelproject.model.spec import Forge, ForgeType, Git
 
 if TYPE_CHECKING:
+    from parallelproject.forge.publishing.request import PublishRequest
     from parallelproject.forge.publishing.result import PublishResult
     from parallelproject.local.delivery.push import Publish, PushedBranch
 
@@ -38,8 +39,8 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
     def publish(pushed: "PushedBranch") -> list[str]:
         with ExitStack() as stack:
             private = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pproj-")))
-            folder = credentials or _asked(pushed, private)
-            return [_line(found) for found in _publish(git, folder, private, pushed)]
+            folder = credentials or asked_credentials(pushed, private)
+            return [result_line(found) for found in _publish(git, folder, private, pushed)]
 
     return publish
 
@@ -47,9 +48,28 @@ def publisher(git: Git, credentials: Path | None) -> "Publish":
 def _publish(git: Git, credentials: Path, private: Path, pushed: "PushedBranch") -> Sequence["PublishResult"]:
     # Here, since a run that publishes nothing needs none of it.
     from parallelproject.forge.publishing.publisher import publish
+    from parallelproject.git.plumbing.outcome import DeliveryError
+
+    try:
+        return asyncio.run(publish(publish_request(git, credentials, private, pushed)))
+    except DeliveryError as error:
+        raise RunError(f"publishing {pushed.target.branch}: {error}") from None
+
+
+def publish_request(git: Git, credentials: Path, private: Path, pushed: "PushedBranch") -> "PublishRequest":
+    """The request to publish what was pushed.
+
+    Args:
+        git: ``spec.git``.
+        credentials: The folder with the credentials.
+        private: A folder of our own.
+        pushed: What was pushed.
+
+    Raises:
+        RunError: there is no token for the forge.
+    """
     from parallelproject.forge.publishing.request import PublishRequest
     from parallelproject.git.container import instructions
-    from parallelproject.git.plumbing.outcome import DeliveryError
 
     forge, target = git.forge, pushed.target
     at: dict[str, Any] = {"type": forge.type.value if forge else ForgeType.NONE.value}
@@ -67,10 +87,7 @@ def _publish(git: Git, credentials: Path, private: Path, pushed: "PushedBranch")
         "local": pushed.url.startswith(("/", "file:///")),
         "private": private / "git",
     }
-    try:
-        return asyncio.run(publish(instructions.as_type(PublishRequest, fields)))
-    except DeliveryError as error:
-        raise RunError(f"publishing {target.branch}: {error}") from None
+    return instructions.as_type(PublishRequest, fields)
 
 
 def _token(credentials: Path, forge: Forge, pushed: "PushedBranch") -> Path:
@@ -106,7 +123,8 @@ def _without_user(url: str) -> str:
     return url if at.scheme != "https" else at._replace(netloc=at.netloc.rpartition("@")[2]).geturl()
 
 
-def _line(found: "PublishResult") -> str:
+def result_line(found: "PublishResult") -> str:
+    """A sentence about the result of publishing."""
     where = f": {found.url}" if found.url else ""
     more = f" ({found.message})" if found.message else ""
     return f"{found.branch}: {_WORDS.get(found.end.value, found.end.value)}{where}{more}"
@@ -125,7 +143,7 @@ _WORDS = {
 }
 
 
-def _asked(pushed: "PushedBranch", private: Path) -> Path:
+def asked_credentials(pushed: "PushedBranch", private: Path) -> Path:
     """A folder with the password and the certificates that the user's own git has for a remote.
 
     Raises:

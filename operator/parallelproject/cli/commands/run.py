@@ -35,6 +35,7 @@ from parallelproject.cli.input.run_options import (
     Check,
     Credentials,
     Detach,
+    Follow,
     Fresh,
     From,
     KeepGoing,
@@ -87,6 +88,7 @@ def run(
     verify: Verify = None,
     sandbox: SandboxOption = None,
     push: Push = False,
+    follow: Follow = False,
     credentials: Credentials = None,
     states_back: WriteBack = False,
     fresh: Fresh = False,
@@ -121,8 +123,8 @@ def run(
     if command is None and by_agent is None and project.spec.tasks and not project.spec.roles:
         found = f"{file}: no command is set to run its tasks"
         raise Failure(f"{found} (give --command 'CMD' or --agent TYPE, or a manifest whose roles have a podTemplate)")
-    if push and repo is None and project.spec.git is None:
-        raise Failure("--push: there is no repository", hint="give --repo DIR", code=2)
+    if (push or follow) and repo is None and project.spec.git is None:
+        raise Failure(f"{'--follow' if follow else '--push'}: there is no repository", hint="give --repo DIR", code=2)
     if check is not None and repo is None and project.spec.git is None:
         hint = "give --repo DIR; without one, --command 'CMD && CHECK' does the same"
         raise Failure("--check: there is no repository that the work lands in", hint=hint, code=2)
@@ -136,6 +138,10 @@ def run(
         raise Failure("--verify is empty: it says what must succeed with all that has landed", hint=hint, code=2)
     if background and output is TextOrJson.JSON:
         raise Failure("-o json and --detach exclude each other", hint="pproj get -o json shows its state", code=2)
+    if background and follow:
+        raise Failure(
+            "--follow and --detach exclude each other", hint="pproj publish --follow follows it later", code=2
+        )
     finished = None
     if states_back:
         finished = _writer(file, imported, partial(read_file, file, format, tag, dangling, all_tasks, name))
@@ -171,6 +177,13 @@ def run(
         rerun=_again(),
     )
     try:
+        if follow:
+            from parallelproject.cli.commands.following import (
+                check_follow,
+                follow_run,
+            )  # here, because few runs need it
+
+            return follow_run(project, options, check_follow(git), credentials)
         if background:
             from parallelproject.cli.commands.detached import run_detached  # here, because few runs need it
 

@@ -41,6 +41,7 @@ KEYS: dict[str, type | None] = {
     "verify": list,
     "sandbox": bool,
     "push": bool,
+    "follow": bool,
     "credentials": None,
     "budget": list,
     "parallelism": None,

@@ -71,6 +71,15 @@ Push = Annotated[
         show_default=False,
     ),
 ]
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "--follow/--no-follow",
+        help="Push, open the pull request, and stay until it ends: failed checks, comments of reviewers and conflicts "
+        "go to the task that owns the lines, which runs again. Needs spec.git.forge.",
+        show_default=False,
+    ),
+]
 Credentials = Annotated[
     Path | None,
     typer.Option(

@@ -111,9 +111,21 @@ class CompiledGraph:
             floors: By task id, the number of the last attempt that no longer counts.
             condemned: Ids of tasks that have failed, whatever they have landed.
         """
-        reruns = {i: floor for task, floor in floors.items() if (i := self.index.get(task)) is not None}
         failed = frozenset(i for task in condemned if (i := self.index.get(task)) is not None)
-        return replace(self, rerun_after={**self.rerun_after, **reruns}, condemned=failed)
+        return replace(self.with_reruns(floors), condemned=failed)
+
+    def with_reruns(self, floors: Mapping[str, int]) -> "CompiledGraph":
+        """The graph in which tasks run again.
+
+        Args:
+            floors: By task id, the number of the last attempt that no longer counts. The highest one counts of those
+                that are given for different reasons.
+        """
+        reruns = dict(self.rerun_after)
+        for task, floor in floors.items():
+            if (i := self.index.get(task)) is not None:
+                reruns[i] = max(floor, reruns.get(i, 0))
+        return replace(self, rerun_after=reruns)
 
 
 def compile_graph(spec: Spec) -> CompiledGraph:

@@ -28,7 +28,7 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: steps, notifications, workspaces made ready."""
+    """What only local runs have: steps, notifications, workspaces made ready, feedback on pull requests."""
     for i, step in enumerate(spec.steps):
         hint = "remove it, or use pproj run; a task that depends on the one that it follows can do the same"
         yield Problem(f"spec.steps[{i}]", f"is for local runs only: {quoted(step.name)}", hint)
@@ -44,6 +44,9 @@ def local_only(spec: Spec) -> Iterator[Problem]:
         if is_set:
             hint = "remove it, and do this in the image or the command; or use pproj run"
             yield Problem(f"spec.workspace.{field}", "is for local runs only", hint)
+    if spec.git and spec.git.pull_request and spec.git.pull_request.feedback is not None:
+        hint = "remove it, or use pproj run --follow; in a cluster people read the pull request, and use pproj retry"
+        yield Problem("spec.git.pullRequest.feedback", "is for local runs only", hint)
     if spec.notify is not None:
         hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
         yield Problem("spec.notify", "is for local runs only", hint)

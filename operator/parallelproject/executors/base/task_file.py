@@ -170,6 +170,24 @@ def verification_feedback(
     return "\n".join(lines) + "\n"
 
 
+def review_feedback(findings: Sequence[str], show: str) -> str:
+    """What a task gets when its pull request has feedback on what it has landed.
+
+    Args:
+        findings: What was found, one text each.
+        show: A command that shows the task's work; may be empty.
+    """
+    lines = [
+        "The work of this task has landed and is in a pull request. There is feedback on it.",
+        "Your workspace has all that has landed. Act on the feedback there: what you change lands as one more commit.",
+    ]
+    if show:
+        lines.append(f"The work: {show}")
+    for at, text in enumerate(findings, 1):
+        lines += ["", f"## {at} of {len(findings)}", "", text]
+    return "\n".join(lines) + "\n"
+
+
 def end_of(text: str, most: int) -> str:
     """The last whole lines of a text, of at most so many bytes."""
     found = text.encode(errors="replace")

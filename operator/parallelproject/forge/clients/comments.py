@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from parallelproject.core.review.observed import mark
 from parallelproject.forge.clients.answer import LostAnswerError
 from parallelproject.forge.clients.session import ForgeSession
 
@@ -21,13 +22,13 @@ async def say_once(
         params: The list's query.
         full: A page with fewer rows is the last.
     """
-    mark = f"<!-- parallelproject: {key} -->"
+    made = mark(key)
     for tries in range(_TRIES):
         async for row in session.rows(path, params, full=full):
-            if mark in (row["body"] or ""):
+            if made in (row["body"] or ""):
                 return
         try:
-            await session.call("POST", path, {"body": f"{text}\n\n{mark}"}, once=True)
+            await session.call("POST", path, {"body": f"{text}\n\n{made}"}, once=True)
             return
         except LostAnswerError:
             await session.clock.back_off(tries)

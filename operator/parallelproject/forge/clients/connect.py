@@ -5,10 +5,14 @@ from contextlib import asynccontextmanager
 
 from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.gitea import Gitea
+from parallelproject.forge.clients.gitea_review import GiteaReview
 from parallelproject.forge.clients.github import GitHub
+from parallelproject.forge.clients.github_review import GitHubReview
 from parallelproject.forge.clients.gitlab import GitLab
+from parallelproject.forge.clients.gitlab_review import GitLabReview
 from parallelproject.forge.clients.none import NoForge
 from parallelproject.forge.clients.protocol import ForgeClient
+from parallelproject.forge.clients.review import ReviewClient
 from parallelproject.forge.clients.server import Server
 from parallelproject.git.branches.remote_branches import Branches
 from parallelproject.git.plumbing.outcome import PolicyError
@@ -19,6 +23,20 @@ _KINDS: dict[ForgeType, type[GitHub] | type[GitLab] | type[Gitea]] = {
     ForgeType.GITLAB: GitLab,
     ForgeType.GITEA: Gitea,
 }
+
+
+_REVIEWS: dict[type, type[GitHubReview] | type[GitLabReview] | type[GiteaReview]] = {
+    GitHub: GitHubReview,
+    GitLab: GitLabReview,
+    Gitea: GiteaReview,
+}
+
+
+def review_of(forge: ForgeClient) -> ReviewClient | None:
+    """The reviews of a connected forge; None: it has none."""
+    if isinstance(forge, GitHub | GitLab | Gitea):
+        return _REVIEWS[type(forge)](forge.session)
+    return None
 
 
 @asynccontextmanager

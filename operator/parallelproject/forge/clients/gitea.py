@@ -8,6 +8,7 @@ from typing import Any
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
 from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.comments import say_once
+from parallelproject.forge.clients.gitea_review import RESULT
 from parallelproject.forge.clients.protocol import (
     Checks,
     ForgePullRequest,
@@ -31,7 +32,6 @@ _FULL, _PAGE = 1, 50
 _WHOLE = 1_000_000
 """Of a list without pages."""
 _NEWEST_ENDED = 200
-_RESULT = dict.fromkeys(("success", "warning", "skipped"), Checks.PASSED) | {"pending": Checks.PENDING}
 _METHODS = (
     ("allow_merge_commits", "merge"),
     ("allow_rebase", "rebase"),
@@ -112,7 +112,7 @@ class Gitea:
         found: dict[str, Checks] = {}
         path = f"{self._repository}/commits/{sha}/status"
         async for row in self.session.rows(path, {"limit": _PAGE}, full=_FULL, key="statuses"):
-            found[row["context"]] = _RESULT.get(row["status"], Checks.FAILED)
+            found[row["context"]] = RESULT.get(row["status"], Checks.FAILED)
         branch = await self.session.get(f"{self._repository}/branches/{segment(pull.base, '/')}")
         required = branch.get("status_check_contexts") or [] if branch.get("enable_status_check") else []
         return verdict(found, required, fnmatchcase)

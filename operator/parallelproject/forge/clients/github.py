@@ -6,6 +6,7 @@ from typing import Any
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
 from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.comments import say_once
+from parallelproject.forge.clients.github_review import CONCLUSION, STATUS
 from parallelproject.forge.clients.protocol import (
     Checks,
     ForgePullRequest,
@@ -28,9 +29,6 @@ _LIMITS = ((80, 60.0), (500, 3600.0))
 _HEADERS = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _FULL = 100
 _PAGED = {"per_page": _FULL}
-_STATUS = {"success": Checks.PASSED, "pending": Checks.PENDING}
-# "neutral" and "skipped" count as successful (docs.github.com, "Troubleshooting required status checks").
-_CONCLUSION = dict.fromkeys(("success", "neutral", "skipped"), Checks.PASSED)
 _METHODS = (("allow_merge_commit", "merge"), ("allow_rebase_merge", "rebase"), ("allow_squash_merge", "squash"))
 # REST cannot change the draft state of an existing pull request; these mutations of GraphQL can.
 _DRAFT = "mutation($id:ID!){convertPullRequestToDraft(input:{pullRequestId:$id}){clientMutationId}}"
@@ -88,10 +86,10 @@ class GitHub:
         found: dict[str, list[Checks]] = {}
         commit = f"{self._repository}/commits/{sha}"
         async for row in self.session.rows(f"{commit}/status", _PAGED, full=_FULL, key="statuses"):
-            found.setdefault(row["context"], []).append(_STATUS.get(row["state"], Checks.FAILED))
+            found.setdefault(row["context"], []).append(STATUS.get(row["state"], Checks.FAILED))
         async for row in self.session.rows(f"{commit}/check-runs", _PAGED, full=_FULL, key="check_runs"):
             done = row["status"] == "completed"
-            result = _CONCLUSION.get(row["conclusion"], Checks.FAILED) if done else Checks.PENDING
+            result = CONCLUSION.get(row["conclusion"], Checks.FAILED) if done else Checks.PENDING
             found.setdefault(row["name"], []).append(result)
         return verdict({name: worst(several) for name, several in found.items()}, await self._required(pull.base))
 

@@ -4,6 +4,7 @@ The token is read from its file for each try, is sent to the configured origin o
 """
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Self
 from urllib.parse import urljoin, urlsplit
@@ -26,11 +27,17 @@ _TRIES = 8
 """Maximum number of tries of a request that gets no answer."""
 _REDIRECTS = 3
 _PAGES = 40
+_KNOWN_MAX = 200
+"""Answers that are kept for conditional requests."""
 _IN_TROUBLE = (408, 500, 502, 503, 504)
 
 
 class ForgeSession:
-    """One forge's API; to be used as an async context manager."""
+    """One forge's API; to be used as an async context manager.
+
+    What was read before is asked for with its ``ETag`` (RFC 9110, 13.1.2): an answer that has not changed is not sent
+    again, and GitHub does not count it ("Best practices for using the REST API", Use conditional requests).
+    """
 
     def __init__(
         self,
@@ -48,6 +55,9 @@ class ForgeSession:
         self._pace = Pace(clock, *limits)
         self._patience = patience
         self._session: aiohttp.ClientSession | None = None
+        self._known: OrderedDict[str, tuple[str, Answer]] = OrderedDict()
+        self.spent = 0
+        """Number of requests that count for the forge's limits: those whose answer was not known before."""
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -98,6 +108,7 @@ class ForgeSession:
         *,
         params: Mapping[str, str | int] | None = None,
         once: bool = False,
+        is_text: bool = False,
     ) -> Answer:
         """One request, retried while the forge is not reachable or asks us to wait.
 
@@ -106,6 +117,7 @@ class ForgeSession:
             path: Below the API's address, quoted; or a whole address of the same origin.
             body: What is sent, as JSON.
             params: The query.
+            is_text: Whether the answer is text, not JSON.
             once: Never retried if it may have been executed: creating and merging.
 
         Raises:
@@ -136,7 +148,7 @@ class ForgeSession:
             elif answer.status >= 300:
                 detail = await self._cleaned(answer.detail)
                 raise AnswerError(answer.status, f"{method} {_shown(path)}: HTTP {answer.status}: {detail}", detail)
-            elif answer.content.strip() and answer.body is None:
+            elif answer.content.strip() and answer.body is None and not is_text:
                 raise AnswerError(502, f"{method} {_shown(path)}: HTTP {answer.status}, but no JSON", "")
             else:
                 return answer
@@ -174,10 +186,14 @@ class ForgeSession:
         assert self._session
         for _ in range(_REDIRECTS):
             token = await asyncio.to_thread(self.server.read_token)
+            asked = str(URL(url, encoded=True).update_query(params or {})) if method == "GET" else ""
+            tag, known = self._known.get(asked, ("", None))
+            condition = {"If-None-Match": tag} if tag else {}
             try:
                 async with self._session.request(
                     method, URL(url, encoded=True), json=body, params=params, proxy=self.server.proxy,
-                    headers={**self._headers, "Authorization": self._authorization(token)}, allow_redirects=False,
+                    headers={**self._headers, "Authorization": self._authorization(token), **condition},
+                    allow_redirects=False,
                 ) as response:  # fmt: skip
                     answer = Answer(response.status, response.headers, await response.read())
             except aiohttp.ClientConnectorCertificateError:
@@ -187,6 +203,14 @@ class ForgeSession:
                 return None, _NOT_SENT
             except (_BrokenError, aiohttp.ClientError, TimeoutError, OSError) as error:
                 return None, type(error.__cause__ or error).__name__
+            if answer.status == 304 and known:
+                self._known.move_to_end(asked)
+                return known, ""
+            self.spent += 1
+            if asked and answer.status == 200 and (tag := answer.headers.get("ETag", "")):
+                self._known[asked] = (tag, answer)
+                if len(self._known) > _KNOWN_MAX:
+                    self._known.popitem(last=False)
             target = answer.headers.get("Location")
             if answer.status not in (301, 302, 307, 308) or not target:
                 return answer, ""

@@ -29,6 +29,9 @@ class PushedBranch:
 Publish = Callable[[PushedBranch], list[str]]
 """Publishes, and gives lines for the user. Raises RunError."""
 
+Deliver = Callable[[LandingTarget, Mapping[str, Any], Callable[[str], None]], None]
+"""Pushes and publishes what has landed, by its target and instruction, and says so. Raises RunError."""
+
 
 def remote_of(target: LandingTarget) -> str:
     """The name of the remote.

@@ -67,6 +67,11 @@ class Repository:
             raise RunError(found, "run as that user, or chown it")
         self._git = replace(self._own, directory=shared, address=self.address)
 
+    @property
+    def git(self) -> GitCommand:
+        """Git on what all its work trees share."""
+        return self._git
+
     @cached_property
     def settings(self) -> OwnerSettings:
         """What its owner has set up."""

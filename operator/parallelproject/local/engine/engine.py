@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
     from parallelproject.local.hooks.local_hooks import LocalHooks
+    from parallelproject.local.review.record import LocalFeedback
     from parallelproject.local.verification.checks import LocalVerification
 
 
@@ -83,6 +84,7 @@ class Engine:
         sandbox: Bubblewrap | None = None,
         usages: UsageFiles | None = None,
         hooks: "LocalHooks | None" = None,
+        review: "LocalFeedback | None" = None,
     ) -> None:
         self._board = board
         self._basis = basis
@@ -97,7 +99,7 @@ class Engine:
         self.failed = dict(history.failed)
         """By task, the number of its last attempt, if that failed or rejected the work."""
         self._executor = ProcessExecutor(
-            board, commands, directory, grace, deliveries, agents, verification, sandbox, usages
+            board, commands, directory, grace, deliveries, agents, verification, sandbox, usages, review
         )
         self._directory = directory
         self._processes = processes

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import NEW, Attempt, Record
-from parallelproject.core.verification.state import Repair
 from parallelproject.executors.base.task_file import described_by, environment, task_document
 from parallelproject.local.agents.call import AgentCall, note_call
 from parallelproject.local.agents.prompts import write_prompt
@@ -34,6 +33,8 @@ from parallelproject.model.work import WorkKey
 if TYPE_CHECKING:
     from parallelproject.local.agents.ends import AgentEnds
     from parallelproject.local.delivery.attempts import Deliveries
+    from parallelproject.local.review.current import CurrentRepair
+    from parallelproject.local.review.record import LocalFeedback
     from parallelproject.local.verification.checks import LocalVerification
 
 
@@ -51,6 +52,7 @@ class ProcessExecutor:
         verification: "LocalVerification | None" = None,
         sandbox: Bubblewrap | None = None,
         usages: UsageFiles | None = None,
+        review: "LocalFeedback | None" = None,
     ) -> None:
         """Prepares it.
 
@@ -64,6 +66,7 @@ class ProcessExecutor:
             verification: Knows which tasks repair what they have landed.
             sandbox: What commands run in, if anything.
             usages: Keeps what attempts report that they have used.
+            review: Knows which tasks act on feedback on what they have landed.
         """
         self._board = board
         self._commands = commands
@@ -76,6 +79,7 @@ class ProcessExecutor:
         self._ports = PortLeases(board.spec.workspace.ports, str(directory.path))
         self._asked = AskedQuestions(directory, are_taken_before=deliveries is not None)
         self._usages = usages
+        self._review = review
 
     def task(
         self,
@@ -124,8 +128,8 @@ class ProcessExecutor:
             names.ENV_STEP: at.name,
             names.ENV_ROUND: str(at.standing.round),
         }
-        repair = self._verification.repair(task_id) if self._verification else None
-        floor = repair[1].floor if repair else 0
+        repair = self._repair(task_id)
+        floor = repair.floor if repair else 0
         before = max(failed.get(task_id, 0), floor)  # the attempt that this one follows
         if names.ENV_TRACEPARENT not in os.environ:  # else spans belong to the trace of who called us
             own[names.ENV_TRACEPARENT] = attempt_context(self._board.run_id, task_id, number).traceparent
@@ -139,7 +143,7 @@ class ProcessExecutor:
         resumed = before if before and not self._is_rejection(record, before) else at.resumed(record)
         if self._agents and call and command.resuming and resumed:
             session = self._agents.session(task_id, resumed, call, has_steps=at.has_steps)
-        found = self._feedback(task_id, before, repair[1] if repair else None, at, record)
+        found = self._feedback(task_id, before, repair, at, record)
         known = resumed - 1 if session else 0  # a session knows the answers to the questions before
         kept = self._deliveries.kept(task_id, before) if self._deliveries and before else ""
         if feedback := self._asked.feedback(self._board.spec, task_id, number, found, known, kept):
@@ -171,8 +175,15 @@ class ProcessExecutor:
         if at.only_lands:
             order = order._replace(argv=[])
         return self._deliveries.order(
-            graph, task, order, call, sandbox, repair[0] if repair else 0, step, at.standing.work
+            graph, task, order, call, sandbox, repair.number if repair else 0, step, at.standing.work
         )
+
+    def _repair(self, task: str) -> "CurrentRepair | None":
+        if self._verification is None and self._review is None:
+            return None
+        from parallelproject.local.review.current import current_repair  # here, because few runs need it
+
+        return current_repair(task, self._verification, self._review)
 
     def _command(self, at: StepAt, role: str | None) -> Command:
         """What runs a step."""
@@ -219,17 +230,18 @@ class ProcessExecutor:
         """The commit that an attempt's work landed as."""
         return self._deliveries.commit(row) if self._deliveries else None
 
-    def _feedback(self, task: str, number: int, repair: Repair | None, at: StepAt, record: Record) -> str | None:
-        """The file that says why the attempt before failed, what its landed work breaks, or why a gate has rejected it;
-        None: there was none.
+    def _feedback(
+        self, task: str, number: int, repair: "CurrentRepair | None", at: StepAt, record: Record
+    ) -> str | None:
+        """The file that says why the attempt before failed, what its landed work breaks or lacks, or why a gate has
+        rejected it; None: there was none.
         """
         rejected = at.standing.rejection
         report = at.resumed(record) if at.is_gate else rejected.attempt if rejected else 0
         failed = self._failure(task, number) if number > max(report, repair.floor if repair else 0) else None
         broken = None
-        if repair and self._verification and self._deliveries and not at.is_gate:
-            show = self._deliveries.shows(task, repair.floor)
-            broken = self._verification.feedback(task, number, repair, show, None if report else failed)
+        if repair and self._deliveries and not at.is_gate:
+            broken = repair.feedback(number, self._deliveries.shows(task, repair.floor), None if report else failed)
         if report and self._deliveries:
             return self._deliveries.report_of_gate(task, report, failed, by_itself=at.is_gate, broken=broken)
         return broken or failed

@@ -21,7 +21,7 @@ from parallelproject.model.spec import (
 
 if TYPE_CHECKING:
     from parallelproject.core.report.changes import Consumer
-    from parallelproject.local.delivery.push import Publish
+    from parallelproject.local.delivery.push import Deliver, Publish
     from parallelproject.local.engine.board import Board
 
 View = Literal["auto", "live", "plain", "json"]
@@ -76,6 +76,8 @@ class RunOptions:
     """Whether the branch is pushed to a remote of the repository at the end."""
     publish: "Publish | None" = None
     """Publishes what was pushed."""
+    deliver: "Deliver | None" = None
+    """Pushes and publishes, in place of ``push`` and ``publish``."""
     grace_seconds: float = 10.0
     """From SIGTERM to SIGKILL, for tasks that are stopped or past their deadline."""
     source: Path | None = None

@@ -18,6 +18,8 @@ from parallelproject.output_folder import files_below, read_outputs
 _JSON = json.JSONEncoder(ensure_ascii=False)
 FOLDER = ".pproj"
 """Below which runs keep their state."""
+REVIEW = "review"
+"""The folder of the record of feedback on what has landed; it exists once there is some."""
 
 
 class StateDirectory:

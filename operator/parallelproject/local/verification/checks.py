@@ -105,6 +105,19 @@ class LocalVerification:
         """Whether an earlier session has verified anything."""
         return (directory.path / _FOLDER / _STATE).exists()
 
+    @staticmethod
+    def repair_counts(directory: StateDirectory) -> dict[str, int]:
+        """By task, how many repairs are recorded.
+
+        Raises:
+            ValueError: the record cannot be read.
+        """
+        file = directory.path / _FOLDER / _STATE
+        if not file.exists():
+            return {}
+        state = VerificationState.from_json(json.loads(file.read_bytes()))
+        return {task: len(repairs) for task, repairs in state.repairs.items()}
+
     @property
     def verified(self) -> VerifiedWork | None:
         """What has passed the checks; None: nothing is to be verified."""

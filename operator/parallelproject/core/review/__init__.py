@@ -1,0 +1,1 @@
+"""What people, checks and the base say of a pull request, and which task acts on it."""

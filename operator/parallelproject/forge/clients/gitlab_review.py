@@ -1,0 +1,147 @@
+"""Reviews and checks on GitLab (docs.gitlab.com, "Discussions API", "Jobs API", "Merge request approvals API")."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from parallelproject.core.review.observed import (
+    FailedCheck,
+    PullReview,
+    ReviewComment,
+    ReviewThread,
+    mark,
+    marks_in,
+)
+from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.protocol import ForgePullRequest
+from parallelproject.forge.clients.server import segment
+from parallelproject.forge.clients.session import ForgeSession
+from parallelproject.git.plumbing.outcome import TransientError
+
+_FULL = 100
+_PAGED = {"per_page": _FULL}
+_FAILED = frozenset({"failed", "canceled"})
+_DEVELOPER = 30
+"""The lowest access level that may push (docs.gitlab.com, "Members API")."""
+_TRACES_MAX = 5
+"""Failed jobs of which the log is read."""
+_TRACE_END = 8_000
+_TRIES = 3
+
+
+class GitLabReview:
+    """The reviews of one project."""
+
+    def __init__(self, session: ForgeSession) -> None:
+        self._session = session
+        self._project = f"/projects/{segment(session.server.project)}"
+        self._writers: dict[int, bool] = {}
+
+    @property
+    def spent(self) -> int:
+        """See ``ReviewClient``."""
+        return self._session.spent
+
+    async def observe(self, pull: ForgePullRequest) -> PullReview:
+        """See ``ReviewClient``."""
+        now = await self._session.get(self._path(pull))
+        failed, states = await self._checks(now, pull.sha)
+        given = await self._session.get(f"{self._path(pull)}/approvals")
+        threads, marks = await self._threads(pull)
+        return PullReview(
+            sha=pull.sha,
+            failed=tuple(failed),
+            is_pending=bool(states - _FAILED - {"success", "skipped"}),
+            has_passed=bool(states) and states <= {"success", "skipped"},
+            is_approved=bool(given.get("approved_by")) and now.get("detailed_merge_status") != "requested_changes",
+            is_rejected=now.get("detailed_merge_status") == "requested_changes",
+            threads=tuple(threads),
+            marks=frozenset(marks),
+        )
+
+    async def reply(self, pull: ForgePullRequest, thread: ReviewThread, text: str, key: str) -> None:
+        """See ``ReviewClient``."""
+        for tries in range(_TRIES):
+            if tries:
+                await self._session.clock.back_off(tries)
+            _, marks = await self._threads(pull)
+            if key in marks:
+                return
+            path = f"{self._path(pull)}/discussions/{thread.id}/notes"
+            try:
+                await self._session.call("POST", path, {"body": f"{text}\n\n{mark(key)}"}, once=True)
+                return
+            except LostAnswerError:
+                continue
+        raise TransientError("NotReplied", f"the reply to {thread.id} could not be sent in {_TRIES} tries")
+
+    async def _checks(self, now: Mapping[str, Any], sha: str) -> tuple[list[FailedCheck], set[str]]:
+        """The failed checks of a commit, and the states of all."""
+        pipeline = now.get("head_pipeline")
+        if isinstance(pipeline, Mapping) and (pipeline["sha"] == sha or str(pipeline["ref"]).endswith("/merge")):
+            if pipeline["status"] not in _FAILED:
+                return [], {str(pipeline["status"])}
+            jobs = f"{self._project}/pipelines/{pipeline['id']}/jobs"
+            failed = [
+                row
+                async for row in self._session.rows(jobs, {**_PAGED, "scope[]": "failed"}, full=_FULL)
+                if not row.get("allow_failure")
+            ]
+            found = [await self._of_job(row, has_log=at < _TRACES_MAX) for at, row in enumerate(failed)]
+            url = str(pipeline.get("web_url") or "")
+            return found or [FailedCheck("pipeline", f"the pipeline is {pipeline['status']}", url)], {"failed"}
+        states: set[str] = set()
+        rest: list[FailedCheck] = []
+        path = f"{self._project}/repository/commits/{sha}/statuses"
+        async for row in self._session.rows(path, _PAGED, full=_FULL):
+            state = "success" if row.get("allow_failure") else str(row["status"])
+            states.add(state)
+            if state in _FAILED:
+                rest.append(FailedCheck(row["name"], row.get("description") or "", row.get("target_url") or ""))
+        return rest, states
+
+    async def _of_job(self, job: Mapping[str, Any], *, has_log: bool) -> FailedCheck:
+        text = ""
+        if has_log:
+            try:
+                log = await self._session.call("GET", f"{self._project}/jobs/{job['id']}/trace", is_text=True)
+                text = log.content[-_TRACE_END:].decode(errors="replace")
+            except AnswerError as error:
+                if error.status not in (403, 404):
+                    raise
+        return FailedCheck(str(job["name"]), text, str(job.get("web_url") or ""))
+
+    async def _threads(self, pull: ForgePullRequest) -> tuple[list[ReviewThread], set[str]]:
+        """The discussions that can be resolved, and our marks in all."""
+        found: list[ReviewThread] = []
+        marks: set[str] = set()
+        async for row in self._session.rows(f"{self._path(pull)}/discussions", _PAGED, full=_FULL):
+            notes = [note for note in row["notes"] if not note.get("system")]
+            said = [
+                ReviewComment(
+                    str(note["id"]), note["author"]["username"], note["body"] or "", await self._may_write(note)
+                )
+                for note in notes
+            ]
+            marks |= {key for comment in said if comment.is_trusted for key in marks_in(comment.body)}
+            if not notes or not notes[0].get("resolvable"):
+                continue
+            at = notes[0].get("position") or {}
+            path, line = at.get("new_path") or at.get("old_path") or "", int(at.get("new_line") or 0)
+            is_resolved = all(note.get("resolved") for note in notes if note.get("resolvable"))
+            found.append(ReviewThread(str(row["id"]), tuple(said), path, line, at.get("head_sha") or "", is_resolved))
+        return found, marks
+
+    async def _may_write(self, note: Mapping[str, Any]) -> bool:
+        user = int(note["author"]["id"])
+        if user not in self._writers:
+            try:
+                member = await self._session.get(f"{self._project}/members/all/{user}")
+                self._writers[user] = int(member["access_level"]) >= _DEVELOPER
+            except AnswerError as error:
+                if error.status != 404:
+                    raise
+                self._writers[user] = False
+        return self._writers[user]
+
+    def _path(self, pull: ForgePullRequest) -> str:
+        return f"{self._project}/merge_requests/{pull.number}"

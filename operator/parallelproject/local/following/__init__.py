@@ -1,0 +1,1 @@
+"""Following the pull request of a run: what is new on it goes to its tasks."""

@@ -1,0 +1,154 @@
+"""The branch of a run as its pull request is reviewed: who wrote which line, and what others have pushed meanwhile."""
+
+from collections.abc import Iterable, Sequence
+
+from parallelproject.core.review.observed import BranchWork, CodeLine, LandedCommit
+from parallelproject.git.plumbing.failure import GitFailedError
+from parallelproject.git.plumbing.landed_history import trailer_format
+from parallelproject.git.plumbing.lines_of import lines_of
+from parallelproject.git.plumbing.refs import check_branch
+from parallelproject.git.plumbing.trailers import REPAIR, RUN, TASK
+from parallelproject.local.delivery.target import LandingTarget
+from parallelproject.local.errors import RunError
+
+_TRIES = 5
+_MARKER = "^<<<<<<< "
+
+
+class ReviewedBranch:
+    """The branch in the repository on this machine."""
+
+    def __init__(self, target: LandingTarget) -> None:
+        self._target = target
+        self._git = target.repository.git
+        self._ref = check_branch(target.branch, "branch")
+
+    @property
+    def tip(self) -> str:
+        """Its commit.
+
+        Raises:
+            RunError: it does not exist.
+        """
+        found = self._target.repository.branch_commit(self._target.branch)
+        if found is None:
+            raise RunError(f"the branch {self._target.branch} does not exist any more")
+        return found
+
+    def has(self, commit: str) -> bool:
+        """Whether the branch contains a commit."""
+        return self._is_in(commit, self.tip)
+
+    def conflicts_with(self, commit: str) -> tuple[str, ...]:
+        """The paths for which a commit does not merge into the branch."""
+        return () if self.has(commit) else self._merged(self.tip, commit)[1]
+
+    def bring_in(self, commit: str, name: str, *, conflicts: bool = False) -> bool:
+        """Has the branch contain a commit: as it is if the branch has nothing else, otherwise by a merge.
+
+        Args:
+            commit: The commit.
+            name: What it is called in the message.
+            conflicts: Whether it is also merged where that leaves conflict markers.
+
+        Returns:
+            Whether the branch has moved.
+
+        Raises:
+            RunError: it does not merge, or the branch cannot be moved.
+        """
+        for _ in range(_TRIES):
+            tip = self.tip
+            if self._is_in(commit, tip):
+                return False
+            if self._is_in(tip, commit):
+                made = commit
+            else:
+                tree, paths = self._merged(tip, commit)
+                if paths and not conflicts:
+                    raise RunError(f"{self._target.branch} and {name} change the same lines of {', '.join(paths[:5])}")
+                made = self._commit(tree, [tip, commit], f"Merge {name} into {self._target.branch}", paths)
+            if self._move(tip, made):
+                return True
+        raise RunError(f"{self._target.branch} moved at each of {_TRIES} tries")
+
+    def unresolved(self, paths: Iterable[str]) -> list[str]:
+        """The files among some that have conflict markers on the branch."""
+        asked = [f":(literal){path}" for path in paths]
+        if not asked:
+            return []
+        done = self._git.run("grep", "-l", "-z", "-e", _MARKER, self.tip, "--", *asked, codes=(0, 1))
+        found = done.stdout.decode(errors="surrogateescape").split("\0")
+        return [name.partition(":")[2] for name in found if name]
+
+    def work(self, base: str, lines: Sequence[CodeLine] = ()) -> BranchWork:
+        """The commits that a base does not have, and who wrote some lines.
+
+        Args:
+            base: A commit.
+            lines: The lines; those of commits that are not known here are skipped.
+        """
+        form = "%H%x00%P%x00" + "%x00".join(map(trailer_format, (RUN, TASK, REPAIR)))
+        rows = [
+            line.split("\0")
+            for line in lines_of(
+                self._text("log", "--reverse", "--topo-order", f"--format={form}", self.tip, f"^{base}", "--")
+            )
+        ]
+        changed = self._target.repository.changed_paths([row[0] for row in rows])
+        commits = []
+        for commit, parents, run, task, repair in rows:
+            is_ours = run == self._target.run and len(parents.split()) == 1
+            number = int(repair) if repair.isdigit() else 0
+            commits.append(LandedCommit(commit, task if is_ours else "", changed.get(commit, ()), number))
+        blamed = {line: commit for line in lines if (commit := self._blamed(line))}
+        return BranchWork(tuple(commits), blamed)
+
+    def _blamed(self, line: CodeLine) -> str:
+        """The commit that changed a line last; empty: not known."""
+        if not set(line.commit) <= set("0123456789abcdef") or not line.commit:
+            return ""
+        done = self._git.run(
+            "blame", "--porcelain", "-L", f"{line.line},{line.line}", line.commit, "--", line.path, codes=(0, 128)
+        )
+        return done.stdout.decode(errors="replace").partition(" ")[0] if done.returncode == 0 else ""
+
+    def _is_in(self, commit: str, tip: str) -> bool:
+        return self._git.run("merge-base", "--is-ancestor", commit, tip, codes=(0, 1)).returncode == 0
+
+    def _merged(self, tip: str, commit: str) -> tuple[str, tuple[str, ...]]:
+        """The tree of a merge, and the paths in conflict, which have markers in it."""
+        home = self._git.home
+        done = self._git.run(
+            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", tip, commit,
+            environment={"GIT_WORK_TREE": str(home)}, config=[("core.bare", "false")], folder=home, codes=(0, 1),
+        )  # fmt: skip
+        tree, *paths = done.stdout.decode(errors="surrogateescape").rstrip("\0").split("\0")
+        return tree, tuple(paths)
+
+    def _commit(self, tree: str, parents: Sequence[str], title: str, paths: Sequence[str]) -> str:
+        text = title + ("\n\nIn conflict, with markers:\n" + "\n".join(paths) if paths else "") + "\n"
+        people = {
+            f"GIT_{who}_{what}": value
+            for who in ("AUTHOR", "COMMITTER")
+            for what, value in (("NAME", "parallelproject"), ("EMAIL", "parallelproject@localhost"))
+        }
+        on = [argument for parent in parents for argument in ("-p", parent)]
+        made = self._git.run(
+            "commit-tree", *on, tree, stdin=text.encode(errors="surrogateescape"), environment=people,
+            config=[("core.fsync", "default")],
+        )  # fmt: skip
+        return made.stdout.decode().strip()
+
+    def _move(self, tip: str, commit: str) -> bool:
+        """Moves the branch, if it is still at ``tip``."""
+        try:
+            self._git.run("update-ref", self._ref, commit, tip, config=[("core.fsync", "default")])
+        except GitFailedError as error:
+            if self.tip == tip:
+                raise RunError(f"the branch {self._target.branch} cannot be moved: {error.detail}") from None
+            return False
+        return True
+
+    def _text(self, command: str, *arguments: str) -> str:
+        return self._git.run(command, *arguments).stdout.decode(errors="surrogateescape").removesuffix("\n")
