@@ -1,7 +1,7 @@
 """The coding agent of a role in a pod: the command of the task's container, and what our containers get of it. Pure.
 
-The image of the role's template has the agent. The container that lands the work writes the prompt before, and judges
-the output after: so an agent needs ``spec.git``.
+The image of the role's template has the agent. One of our containers writes the prompt before, another one judges the
+output after: those that land the work, or without ``spec.git`` two that only do that.
 """
 
 from parallelproject.agents.invocation import command_of, cost_problem
@@ -23,9 +23,6 @@ def problems_of(spec: Spec) -> list[Problem]:
             continue
         has_agent = True
         place = f"spec.roles[{i}]"
-        if spec.git is None:
-            what = "needs spec.git in a cluster: the container that lands the work also judges the agent"
-            found.append(Problem(f"{place}.agent", what, "set spec.git, or use pproj run"))
         if problem := cost_problem(role.agent, f"{place}.agent"):
             found.append(problem)
         container = role.pod_template.spec.containers[0] if role.pod_template else None

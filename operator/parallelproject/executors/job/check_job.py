@@ -23,6 +23,7 @@ from parallelproject.executors.job.pod import (
 )
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.role_template import pod_template
+from parallelproject.executors.job.setup_pod import setup_of
 from parallelproject.model import names
 from parallelproject.model.spec import Git, Spec
 
@@ -58,14 +59,15 @@ def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
     item = {"path": CHECK_FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_CHECK}']"}}
     volumes = [{"name": TASK_VOLUME, "downwardAPI": {"items": [item]}}, {"name": WORK_VOLUME, "emptyDir": {}}]
     pod["volumes"] = joined(volumes, pod.get("volumes"))
-    add_delivery(pod, git, image, CHECK_FILE, ("prepare-check", "report-check"))
+    setup = setup_of(spec.workspace, pod)
+    add_delivery(pod, git, image, CHECK_FILE, ("prepare-check", "report-check"), spec.workspace.setup)
     metadata["labels"] = {**given.labels, **theirs(metadata.get("labels")), **labels(owner, start.key)}
     metadata["annotations"] = {
         names.KUBECTL_CONTAINER: container["name"],
         **given.annotations,
         **theirs(metadata.get("annotations")),
         names.ANNOTATION_CONTAINER: container["name"],
-        names.ANNOTATION_CHECK: check_instruction(spec, git, owner.name, owner.uid, _what(launch, pod)),
+        names.ANNOTATION_CHECK: check_instruction(spec, git, owner.name, owner.uid, _what(launch, pod), setup),
     }
     metadata.pop("name", None)
     described = spec.role(role)

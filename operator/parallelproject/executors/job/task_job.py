@@ -20,13 +20,19 @@ from parallelproject.executors.base.cluster_checks import (
     too_large,
     too_many_hooks,
 )
-from parallelproject.executors.base.delivery_instruction import IMAGE, WORKSPACE, deadline_of, instruction
+from parallelproject.executors.base.delivery_instruction import (
+    IMAGE,
+    WORKSPACE,
+    deadline_of,
+    instruction,
+    reading_instruction,
+)
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.task_file import described_by, environment, task_document
-from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, publish_job, single_run
+from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, publish_job, setup_pod, single_run
 from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.pod import (
     FEEDBACK_FILE,
@@ -137,9 +143,13 @@ def job_manifest(
     described = described_by(spec, graph.role[task], fallback)
     document = task_document(owner.name, graph, task, number, records, outputs, described, fallback)
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
+    call = agent_pod.call_of(agent, spec.prompt) if agent else None
+    if call and not spec.git:
+        text = reading_instruction(spec, call, OUTPUTS)
+        files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     if spec.git:
-        call = agent_pod.call_of(agent, spec.prompt) if agent else None
-        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair)
+        setup = setup_pod.setup_of(spec.workspace, template["spec"])
+        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair, setup)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
     metadata["labels"] = {**inherited.labels, **theirs(metadata.get("labels")), **labels(owner, key), **level}
@@ -183,8 +193,9 @@ def job_manifest(
     volumes = [{"name": TASK_VOLUME, "downwardAPI": {"items": items}}, {"name": WORK_VOLUME, "emptyDir": {}}]
     pod["volumes"] = joined(volumes, pod.get("volumes"))
     deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
-    if spec.git:
-        delivery_pod.add_delivery(pod, spec.git, git_image)
+    if spec.git or agent:
+        steps = ("prepare", "deliver") if spec.git else delivery_pod.READING
+        delivery_pod.add_delivery(pod, spec.git, git_image, steps=steps, setup=spec.workspace.setup)
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
     claim, queue = claim_of(graph, task, fallback).to_json(), queue_labels(spec, graph.queue[task])

@@ -18,6 +18,8 @@ from parallelproject.model.agents import AgentType
 
 _MESSAGE_BYTES, _LAST_BYTES, _LINE_BYTES = 400, 500, 120
 """Most bytes of the agent's words in a result, as JSON: they share it with paths and refs."""
+_SESSION_MAX = 128
+"""Most characters of the id of a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,4 +120,5 @@ class AgentVerdict:
             "input_tokens": record.used.taken,
             "output_tokens": record.used.output,
             "cost_usd": record.cost_usd,
+            "session": record.session if record.session and len(record.session) <= _SESSION_MAX else None,
         }
