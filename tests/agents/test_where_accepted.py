@@ -32,7 +32,7 @@ def test_budgets_are_accepted_where_something_reads_what_is_spent() -> None:
     budgets = [{"unit": "usd", "limit": "5"}]
     assert problems_in_a_cluster(template(), budgets=budgets) == []
     (said,) = problems_in_a_cluster(template(command=["x"]) | {"agent": None}, budgets=budgets, git=None)
-    assert said.startswith("spec.budgets: need spec.git in a cluster: ")
+    assert said.startswith("spec.budgets: need spec.git in a cluster where a role has no agent: ")
     workflow = {"workflowTemplateRef": {"name": "x"}}
     problems = problems_in_a_cluster(workflow, budgets=budgets, executor="Workflow")
     (said,) = [problem for problem in problems if "budgets" in problem]

@@ -11,6 +11,7 @@ import pytest
 from tests.git.agent_life import MOMENTS, VICTIMS, Life, breaches
 from tests.git.killer import Killer
 from tests.git.remote import REFS, Remote
+from tests.git.test_pod import SECONDS
 from tests.sampling import Sampler
 
 pytestmark = [pytest.mark.usefixtures("wrapper"), pytest.mark.timeout(1200)]
@@ -126,7 +127,11 @@ def caught(bug: str, folder: Path) -> bool:
         life = Life(new_remote(folder / "liar"), stream="no-final-event", patch=patch)
         return life.run() or has_landed(life.remote)
     life = Life(new_remote(folder / "life"), MOMENTS[1], lands="reads" not in bug, patch=patch)
-    return bool(breaches(life, life.run(VICTIMS["agent"] if "reads" in bug else None)))
+    if "reads" in bug:
+        return bool(breaches(life, life.run(VICTIMS["agent"])))
+    # Nobody is killed: the container that lands must not end while the agent is held.
+    succeeded = life.run(lambda pod, processes: processes.git.wait(SECONDS))
+    return bool(breaches(life, succeeded)) or len(life.results) > 1
 
 
 @pytest.mark.sampled(1)

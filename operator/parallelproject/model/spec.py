@@ -433,8 +433,8 @@ class Agent(Model):
     """The most that one attempt may cost: the agent ends it, with reason BudgetHit. Only with ClaudeCode."""
     resume: StrictBool = True
     """Whether an attempt continues the agent's session of the attempt before: after a conflict, a check that failed, an
-    attempt without a change, or a limit. In a local run; with ClaudeCode and Codex, and without git also with Gemini and
-    OpenCode."""
+    attempt without a change, or a limit. With ClaudeCode and Codex; without git or in a cluster also with Gemini and
+    OpenCode. In a cluster it needs a volume pproj-sessions in the podTemplate."""
     on_no_change: NoChange = NoChange.FAIL
     """With git: Fail, an attempt that changed nothing and put nothing out fails, unless it wrote the reason to PPROJ_OUTPUTS/no-change. Succeed: it succeeds."""
 

@@ -118,7 +118,7 @@ def _is_pending(pod: Json) -> bool:
 
 
 def _setup_of(pod: Json) -> Json:
-    """The state of the container with ``spec.workspace.setup``; empty: there is none, or it has not started."""
+    """The state of the container with ``spec.workspace.setup``; empty: none, or it has not started."""
     containers = {each["name"]: each for each in (pod.get("status") or {}).get("initContainerStatuses") or ()}
     state: Json = (containers.get(SETUP) or {}).get("state") or {}
     return state if AFTER_SETUP in containers and {"running", "terminated"} & state.keys() else {}

@@ -14,6 +14,7 @@ from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.times import epoch
 from parallelproject.core.verification.check_message import CheckEnd, read_end
 from parallelproject.core.verification.probe import ProbeOutcome
+from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
 from parallelproject.executors.job import delivery_pod, setup_pod
 from parallelproject.git.plumbing.outcome import AGENT_FAILED
@@ -402,6 +403,11 @@ def failure_of(pods: Iterable[PodView]) -> Delivered | None:
     is known."""
     reported = (pod.delivered for pod in pods)
     return next((found for found in reported if found.reason is Reason.CONFLICT or found.explanation), None)
+
+
+def session_of(pods: Iterable[PodView]) -> AgentSession | None:
+    """The session of an attempt's agent, if a pod reports one."""
+    return next((found for pod in pods if (found := pod.delivered.session)), None)
 
 
 def check_end(attempt: Attempt, job: JobView | None, pods: Iterable[PodView]) -> CheckEnd | None:

@@ -1,4 +1,4 @@
-"""``spec.workspace.setup`` in a pod: a container with the image of the task, and after it one of ours. Pure.
+"""``spec.workspace.setup`` in a pod: a container with the image of the task, and after it our own one. Pure.
 
 Both run before the task's container, as init containers: the first has ended when the second one starts. The second one
 takes note of what setup has made. Nothing but ours sees the volume with what setup made before.
@@ -7,6 +7,7 @@ takes note of what setup has made. Nothing but ours sees the volume with what se
 from collections.abc import Iterator
 
 from parallelproject.executors.base.delivery_instruction import WORKSPACE
+from parallelproject.executors.job.agent_pod import SESSIONS_VOLUME
 from parallelproject.executors.job.pod import TOOLS, Json, entries, folder, joined, literal
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.spec import Workspace
@@ -50,7 +51,11 @@ def add_setup(pod: Json, command: list[str], wrapper_state: str, ours: Json) -> 
         ours: The second container, as ``prepare`` has it: its name and its command are replaced.
     """
     task, (prepare, *others) = pod["containers"][0], pod["initContainers"]
-    mounts = [mount for mount in entries(task["volumeMounts"]) if mount.get("mountPath") != wrapper_state]
+    mounts = [
+        mount
+        for mount in entries(task["volumeMounts"])
+        if mount.get("mountPath") != wrapper_state and mount.get("name") != SESSIONS_VOLUME
+    ]
     setup = {
         "name": SETUP,
         **{name: task[name] for name in _COPIED if name in task},

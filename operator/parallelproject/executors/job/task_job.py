@@ -12,6 +12,7 @@ from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
+from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
@@ -119,6 +120,7 @@ def job_manifest(
     fallback: str | None = None,
     inherited: Inherited = NOTHING_INHERITED,
     repair: int = 0,
+    before: AgentSession | None = None,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
@@ -134,6 +136,7 @@ def job_manifest(
         fallback: The role that runs it in place of the role of the task.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
         repair: Number of the repair of what the task has landed; 0: its own work.
+        before: The session of the agent of the previous attempt.
     """
     role = fallback or graph.role[task]
     template, agent = pod_template(spec, role), _agent(spec, role)
@@ -143,7 +146,8 @@ def job_manifest(
     described = described_by(spec, graph.role[task], fallback)
     document = task_document(owner.name, graph, task, number, records, outputs, described, fallback)
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
-    call = agent_pod.call_of(agent, spec.prompt) if agent else None
+    session = agent_pod.resumed(agent, template["spec"], before) if agent else None
+    call = agent_pod.call_of(agent, spec.prompt, session) if agent else None
     if call and not spec.git:
         text = reading_instruction(spec, call, OUTPUTS)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
@@ -156,7 +160,7 @@ def job_manifest(
     pod = child(template, "spec")
     container = pod["containers"][0]
     if agent:
-        agent_pod.add_command(pod, agent)
+        agent_pod.add_command(pod, agent, f"{owner.uid}/{graph.ids[task]}", resumes=session is not None)
     metadata["annotations"] = {
         names.KUBECTL_CONTAINER: container["name"],
         **inherited.annotations,
@@ -182,6 +186,8 @@ def job_manifest(
         ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{FEEDBACK_FILE}"
     if agent:
         ours[names.ENV_PROMPT_FILE] = agent_pod.PROMPT_PATH
+    if session:
+        ours[names.ENV_SESSION] = session.id
     add_variables(container, ours)
     container.setdefault("workingDir", WORKSPACE)
     read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}

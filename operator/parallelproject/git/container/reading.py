@@ -43,7 +43,7 @@ def prepare_reading(
     equip(place, state, tools, wrapper)
     if agent:
         state.keep_output()
-        agent.write_prompt()
+        agent.write_prompt(place.workspace)
     return Prepared(Outcome.PREPARED)
 
 

@@ -160,7 +160,7 @@ def prepare_pod(
         state.skip()
     elif agent:
         state.keep_output()
-        agent.write_prompt()
+        agent.write_prompt(place.workspace)
     return prepared
 
 
