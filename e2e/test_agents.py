@@ -16,6 +16,7 @@ from tests.agents.scripted import DONE, serving, writes
 CANARY = "canary-of-the-provider"
 SCRIPT = {
     "tasks": {
+        "alone": writes("alone"),
         "work": writes("work"),
         "limited": [{"error": {"status": 429}}, *writes("limited")],
         "liar": [{"say": "API Error: 500 Internal server error"}],
@@ -64,14 +65,19 @@ def test_claude_code_does_a_backlog_and_is_judged_by_what_it_says(
         "data": {"key": base64.b64encode(CANARY.encode()).decode()},
     })  # fmt: skip
     with serving(SCRIPT, cluster.host) as model:
-        tasks: list[dict[str, Any]] = [{"id": name} for name in SCRIPT["tasks"]]
+        tasks: list[dict[str, Any]] = [{"id": name} for name in SCRIPT["tasks"] if name != "alone"]
+        setup = ["/bin/sh", "-c", "echo setup of $PPROJ_TASK_ID; mkdir made; echo 1 > made/by-setup"]
         spec = {
             "roles": [role(claude, model.url)], "tasks": tasks, "git": landing.git(), "failurePolicy": "Continue",
-            "defaults": {"backoffSeconds": 1}, "parallelism": 2,
+            "defaults": {"backoffSeconds": 1}, "parallelism": 2, "workspace": {"setup": setup},
         }  # fmt: skip
         kind = {"apiVersion": "parallelproject.io/v1alpha1", "kind": "ParallelProject"}
         room.apply({**kind, "metadata": {"name": "shop"}, "spec": spec})
+        without = {"roles": [role(claude, model.url)], "tasks": [{"id": "alone"}]}
+        room.apply({**kind, "metadata": {"name": "alone"}, "spec": without})
+        room.wait("alone", "Succeeded", 300)
         room.wait("shop", "Completed", 300)
+    assert room.rows("alone")["alone"]["inputTokens"] > 0, "read without a repository"
     rows = room.rows("shop")
     ends = {name: (row["state"], row["attempts"], row.get("deferrals", 0)) for name, row in rows.items()}
     assert ends == {
@@ -85,6 +91,9 @@ def test_claude_code_does_a_backlog_and_is_judged_by_what_it_says(
     for name in ("work", "limited", "late"):
         assert landing.repository.text(f"{name}.txt", "parallel/shop") == f"{name}\n"
     log = room.sh("pproj logs shop work")
+    assert log.startswith("setup of work\n")
     assert '"type":"result"' in log
+    changed = landing.repository.about(rows["work"]["commit"])["files"]
+    assert [file["filename"] for file in changed] == ["work.txt"], "what setup makes does not land"
     seen = [log, json.dumps(room.get("pproj shop")), room.kubectl("get", "events,pods", "-o", "json")]
     assert not any(CANARY in text for text in seen)

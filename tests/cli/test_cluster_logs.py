@@ -68,28 +68,46 @@ def call(pproj: Pproj, control_plane: ControlPlane, namespace: str, kubelet: int
     create(control_plane, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}})
     endpoint = {"daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet}}}
     patch(control_plane, "node", node, namespace, address | endpoint)
-    create(control_plane, manifest("logs", task("a"), task("b"), task("c")), namespace)
+    create(control_plane, manifest("logs", task("a"), task("b"), task("c"), task("s"), task("t")), namespace)
     shown = control_plane.kubectl("get", "pproj", "logs", "-n", namespace, "-o", "json").stdout
     uid = json.loads(shown)["metadata"]["uid"]
     rows = [
         {"id": "a", "state": "Running", "attempts": 2},
         {"id": "b", "state": "Failed", "reason": "ExitCode", "exitCode": 1, "attempts": 1},
         {"id": "c", "state": "Succeeded", "attempts": 1},
+        {"id": "s", "state": "Failed", "reason": "SetupFailed", "exitCode": 3, "attempts": 1},
+        {"id": "t", "state": "Running", "attempts": 1},
     ]
     patch(control_plane, "pproj", "logs", namespace, {"observedGeneration": 1, "tasks": rows})
-    for name, number in (("a", 1), ("a", 2), ("b", 1)):
+    for name, number in (("a", 1), ("a", 2), ("b", 1), ("s", 1), ("t", 1)):
         job = job_name("logs", uid, WorkKey.of_task(name, number))
         metadata = {"name": job, "labels": {"job-name": job}, "annotations": {KUBECTL_CONTAINER: "task"}}
         containers = [{"name": container, "image": "none"} for container in ("git", "task")]
         pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata}
-        create(control_plane, pod | {"spec": {"nodeName": node, "containers": containers}}, namespace)
-        patch(control_plane, "pod", job, namespace, {"phase": "Running"})
+        spec = {"nodeName": node, "containers": containers}
+        if name in "st":
+            spec["initContainers"] = [{"name": each, "image": "none"} for each in ("setup", "after-setup")]
+        create(control_plane, pod | {"spec": spec}, namespace)
+        status = {"phase": "Running"} | (setup_ended(3 if name == "s" else 0) if name in "st" else {})
+        patch(control_plane, "pod", job, namespace, status)
 
     def run(command: str, *arguments: object, **more: Any) -> Result:
         return pproj(command, "--kubeconfig", control_plane.kubeconfig, "-n", namespace, *arguments, **more)
 
     yield run
     control_plane.kubectl("delete", "node", node)
+
+
+def setup_ended(code: int) -> dict[str, Any]:
+    """The status of a pod whose setup has ended."""
+    done = {"startedAt": "2026-01-01T00:00:00Z", "finishedAt": "2026-01-01T00:00:01Z", "containerID": "x://y"}
+    states = {
+        "setup": {"terminated": {"exitCode": code, **done}},
+        "after-setup": {"waiting": {"reason": "PodInitializing"}} if code else {"terminated": {"exitCode": 0, **done}},
+    }
+    common = {"ready": False, "restartCount": 0, "image": "x", "imageID": "x"}
+    statuses = [{"name": name, "state": state, **common} for name, state in states.items()]
+    return {"phase": "Failed" if code else "Running", "initContainerStatuses": statuses}
 
 
 def create(control_plane: ControlPlane, what: Any, namespace: str = "default") -> None:
@@ -111,6 +129,13 @@ def test_the_log_is_that_of_the_container_that_runs_the_latest_attempt(call: Any
     gone = call("logs", "logs", "c")
     assert gone.code == 1
     assert "error: c: attempt 1 has no pod\nits pod was deleted or never created: kubectl" in gone.err
+
+
+def test_what_setup_has_printed_comes_first_and_alone_where_it_failed(call: Any) -> None:
+    failed, ran = call("logs", "logs", "s").out, call("logs", "logs", "t").out
+    assert [line.split(" of ")[0] for line in failed.splitlines()] == ["setup"]
+    assert [line.split(" of ")[0] for line in ran.splitlines()] == ["setup", "task"]
+    assert call("logs", "logs", "t", "-c", "task").out == ran.splitlines(keepends=True)[1]
 
 
 def test_a_log_is_followed_to_its_end(call: Any) -> None:

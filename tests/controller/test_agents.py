@@ -103,3 +103,35 @@ def test_a_fallback_runs_the_task_while_the_limit_of_its_role_is_used_up(
     operator.start()
     ns.release("b")
     assert rows(ns.wait_end())["b"]["fallback"] == "other"
+
+
+def test_without_a_repository_the_verdict_is_that_of_the_container_that_only_reads(ns: Namespace) -> None:
+    ns.create(spec(ending("a", "NoChange", inputTokens=1200, lastMessage="I am done"), task("b"), **ROLES))
+    found = rows(ns.wait_end())
+    assert (found["a"]["state"], found["a"]["attempts"], found["a"]["failures"]) == ("Succeeded", 2, 1)
+    assert (found["a"]["inputTokens"], found["b"]["state"], "commit" in found["b"]) == (1200, "Succeeded", False)
+    second = attempts(ns, "a")["2"]
+    assert [each["name"] for each in second["spec"]["containers"]] == ["agent", "reader"]
+    assert "I am done" in second["metadata"]["annotations"]["parallelproject.io/feedback"]
+
+
+def test_a_retry_continues_the_session_of_its_agent_on_a_volume_also_with_another_operator(
+    ns: Namespace, operator: OperatorProcess
+) -> None:
+    session = {"session": "3f0f5f55-8f4e", "sessionOf": "ClaudeCode/"}
+    volumes = {"volumes": [{"name": "pproj-sessions", "emptyDir": {}}]}
+    template = ROLES["roles"][0]["podTemplate"]["spec"] | volumes
+    coder = ROLES["roles"][0] | {"podTemplate": {"spec": template}}
+    tasks = [ending("a", "NoChange", **session), ending("b", "TurnLimit", **session)]
+    defaults = {"backoffSeconds": 5}
+    ns.create(spec(*tasks, git=GIT, roles=[coder], defaults=defaults))
+    ns.wait(lambda found: all(rows(found)[id].get("failures") for id in "ab"), "both to fail")
+    operator.kill()
+    operator.start()
+    ns.wait_end()
+
+    def resumed(id: str) -> str | None:
+        environment = attempts(ns, id)["2"]["spec"]["containers"][0]["env"]
+        return next((each["value"] for each in environment if each["name"] == "PPROJ_SESSION"), None)
+
+    assert (resumed("a"), resumed("b")) == (session["session"], None)

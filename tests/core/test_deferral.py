@@ -110,6 +110,35 @@ def test_the_exit_code_of_a_check_is_no_request_of_the_task() -> None:
     assert (record.deferrals, record.failures, record.is_deferred) == (1, 1, False)
 
 
+def test_a_setup_that_fails_for_several_tasks_is_reported_by_the_first_one_alone() -> None:
+    data = {"tasks": [{"id": id} for id in "abc"], "failurePolicy": "Continue", "workspace": {"setup": ["x"]}}
+    spec = parse_spec(data)
+    graph = compile_graph(spec)
+
+    def failed(at: float, number: int = 1) -> Attempt:
+        return Attempt(number, Phase.FAILED, False, False, 1.0, at, Reason.SETUP_FAILED, 3)
+
+    first = plan(graph, spec, Ledger(), {"a": [failed(5.0)], "b": [failed(4.0)]}, 99.0)
+    assert first.reasons == [Reason.STOPPED, Reason.SETUP_FAILED, Reason.STOPPED]
+    seen = {"a": [failed(5.0)], "b": [failed(4.0)], "c": [failed(3.0)]}
+    later = plan(graph, spec, first.ledger, seen, 100.0)
+    assert later.reasons == first.reasons, "one that is known later does not take its place"
+    records = later.ledger.records
+    assert {id: (records[id].failures, records[id].deferrals) for id in "abc"} == {
+        "a": (0, 1),
+        "b": (1, 0),
+        "c": (0, 1),
+    }
+    assert plan(graph, spec, Ledger(records=records), seen, 101.0).reasons == first.reasons, "from the status"
+    again = parse_spec(data | {"retries": [{"id": "b", "forgive": 1}]})
+    retried = compile_graph(again)
+    assert len(plan(retried, again, Ledger(records=records), seen, 9999.0).launches) == 3
+    anew = {**seen, "b": [failed(4.0), failed(102.0, 2)]}
+    running = records | {"b": records["b"]._replace(state=TaskState.RUNNING, attempts=2)}
+    found = plan(retried, again, Ledger(records=running), anew, 103.0)
+    assert found.reasons == first.reasons, "what is forgiven reports nothing"
+
+
 def test_a_setup_that_failed_ends_the_project_and_one_that_another_task_reports_costs_nothing() -> None:
     tasks = [{"id": "a", "role": "x"}, {"id": "b", "role": "y"}, {"id": "c", "role": "y", "dependencies": ["a"]}]
     spec = parse_spec({"tasks": tasks, "roles": [{"name": "x"}, {"name": "y"}], "failurePolicy": "Continue"})

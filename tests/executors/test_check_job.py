@@ -133,6 +133,17 @@ def test_a_claim_that_somebody_has_changed_is_none(text: str) -> None:
     assert CheckClaim.from_json(text) is None
 
 
+def test_the_setup_of_a_workspace_runs_before_the_check() -> None:
+    made = job(spec(workspace={"setup": ["npm", "ci"]}))
+    found = containers(made)
+    assert list(found)[:3] == ["prepare", "setup", "after-setup"]
+    assert found["setup"]["image"] == made["spec"]["template"]["spec"]["containers"][0]["image"]
+    setup = read(made["spec"]["template"]["metadata"]["annotations"][names.ANNOTATION_CHECK]).setup
+    assert setup is not None
+    assert setup.command == ("npm", "ci")
+    assert asked(made).message_max < asked(job(spec())).message_max, "the reports of more containers share the space"
+
+
 def test_deadlines_and_queues() -> None:
     assert job(spec())["spec"]["activeDeadlineSeconds"] == 86_400
     assert job(spec({"activeDeadlineSeconds": 60}))["spec"]["activeDeadlineSeconds"] == 60

@@ -1,5 +1,6 @@
 """The graphs that faults are tried on, and how each ends when nothing goes wrong."""
 
+import json
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,8 @@ class Graph:
     scheduling: str = "Graph"
     executor: str = "Job"
     queue: str = ""
+    agents: str = ""
+    """Whether the tasks are those of agents: ``git`` if their work lands, ``alone`` without a repository."""
 
     @property
     def spec(self) -> Json:
@@ -34,6 +37,7 @@ class Graph:
             defaults={"maxAttempts": ATTEMPTS},
             **_WORKFLOWS if self.executor == "Workflow" else {},
             **_in_queue(self.queue) if self.queue else {},
+            **_AGENTS[self.agents],
         )
 
     @cached_property
@@ -41,13 +45,13 @@ class Graph:
         """State, attempts and failures of each task at the end."""
         end: dict[str, tuple[str, int, int]] = {}
         for each in self.tasks:
-            fails = _fails(each)
+            fails, costs = _fails(each), _costs(each)
             if any(end[parent][0] != "Succeeded" for parent in each.get("dependencies", ())):
                 end[each["id"]] = ("Skipped", 0, 0)
-            elif fails >= ATTEMPTS:
+            elif costs and fails >= ATTEMPTS:
                 end[each["id"]] = ("Failed", ATTEMPTS, ATTEMPTS)
             else:
-                end[each["id"]] = ("Succeeded", fails + 1, fails)
+                end[each["id"]] = ("Succeeded", fails + 1, fails if costs else 0)
         return end
 
     @property
@@ -70,7 +74,43 @@ def _in_queue(name: str) -> Json:
 
 def _fails(each: Json) -> int:
     """How many attempts of a task fail."""
-    return next((int(p["value"]) for p in each.get("parameters", ()) if p["name"] == "fail_attempts"), 0)
+    names = ("fail_attempts", "git_fail_attempts", "setup_fail_attempts")
+    return max((int(p["value"]) for p in each.get("parameters", ()) if p["name"] in names), default=0)
+
+
+def _costs(each: Json) -> bool:
+    """Whether they count as failures."""
+    return not any('"exitCode": 75' in str(p["value"]) for p in each.get("parameters", ()))
+
+
+_AGENT = {"name": "coder", "agent": {"type": "ClaudeCode"}}
+_AGENT_ROLE = {"roles": [_AGENT | {"podTemplate": {"spec": {"containers": [{"name": "agent", "image": "agent"}]}}}]}
+_AGENTS: dict[str, Json] = {
+    "": {},
+    "git": _AGENT_ROLE | {"git": {"url": "https://git.example/acme/shop.git"}, "workspace": {"setup": ["npm", "ci"]}},
+    "alone": _AGENT_ROLE,
+}
+
+
+def agents(where: str) -> Graph:
+    """Agents that fail, meet a limit whose end is over, or have trouble with their provider, once or twice."""
+
+    def ends(id: str, *after: str, outcome: str, code: int, attempts: int) -> Json:
+        verdict = {"outcome": outcome, "reason": outcome, "exitCode": code, "message": "so it says", "resetAt": 1}
+        message = json.dumps({"outcome": "Failed", "exitCode": code, "agent": verdict})
+        wanted = {"git_exit_code": "26", "git_fail_attempts": str(attempts), "git_message": message}
+        return task(id, *after, parameters=[{"name": name, "value": value} for name, value in wanted.items()])
+
+    made = [
+        task("a"),
+        ends("b", "a", outcome="NoChange", code=1, attempts=1),
+        ends("c", "a", outcome="RateLimited", code=75, attempts=1),
+        ends("d", "a", outcome="Transient", code=75, attempts=1),
+        ends("e", "b", outcome="TurnLimit", code=1, attempts=9),
+        task("f", "e"),
+        task("g", "c", "d", seconds=0.05),
+    ]
+    return Graph(f"agents-{where}", made, 3, agents=where)
 
 
 def chain(length: int = 10) -> Graph:
@@ -149,4 +189,5 @@ WORKFLOW_GRAPHS = {f"workflow-{name}": replace(graph, executor="Workflow") for n
 """The same, whose tasks run as Workflows."""
 QUEUE_GRAPHS = {f"queue-{name}": replace(graph, queue=QUEUE, parallelism=50) for name, graph in GRAPHS.items()}
 """The same in a queue, whose quota is what limits them."""
-ALL_GRAPHS = GRAPHS | WORKFLOW_GRAPHS | QUEUE_GRAPHS
+AGENT_GRAPHS = {graph.name: graph for graph in (agents("git"), agents("alone"))}
+ALL_GRAPHS = AGENT_GRAPHS | GRAPHS | WORKFLOW_GRAPHS | QUEUE_GRAPHS

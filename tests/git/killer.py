@@ -33,6 +33,15 @@ class Killer:
 
     def run(self, step: Callable[[], object], at: int = 0, how: str = "after") -> int:
         """Runs a step; at the ``at``-th call of git (from 1; 0: never) it goes wrong. Gives the exit code."""
+        self.arm(at, how)
+        process = _FORK.Process(target=self._step, args=(step,))
+        process.start()
+        process.join(_PATIENCE)
+        assert process.exitcode is not None
+        return process.exitcode
+
+    def arm(self, at: int = 0, how: str = "after") -> None:
+        """Makes the git that goes wrong; arguments as of ``run``."""
         real = shutil.which("git")
         self.calls.write_text("")
         script = self.bin / "git"
@@ -41,11 +50,6 @@ class Killer:
             f'if test $(wc -l < "{self.calls}") -eq {at}; then {HOW[how]}; else exec "{real}" "$@"; fi\n'
         )
         script.chmod(0o755)
-        process = _FORK.Process(target=self._step, args=(step,))
-        process.start()
-        process.join(_PATIENCE)
-        assert process.exitcode is not None
-        return process.exitcode
 
     def _step(self, step: Callable[[], object]) -> None:
         os.environ["PATH"] = f"{self.bin}:{os.environ['PATH']}"

@@ -260,3 +260,28 @@ def test_what_a_task_reports_to_have_used_is_in_the_result_whatever_its_end(
     assert (
         "usage.json is not a plain file that can be read, so it does not count (write a JSON" in capfd.readouterr().err
     )
+
+
+def test_an_attempt_that_continues_a_session_gets_the_short_prompt_and_counts_only_its_own_tokens(
+    remote: Remote,
+) -> None:
+    stream = (STREAMS / "codex/done.log").read_text()
+    first = AgentPod(remote, type="Codex", model="m")
+    script = f"echo 1 > new; cat {STREAMS}/codex/done.log; rm -f new"
+    _, _, result = first.run("sh", "-c", script)
+    verdict = result["agent"]
+    session, tokens = verdict["session"], verdict["sessionTokens"]
+    assert session in stream
+    assert (verdict["sessionOf"], verdict["outcome"], "before" in verdict) == ("Codex/m", "NoChange", False)
+    fields = {"session": session, "before": "NoChange", "usedBefore": tokens}
+    second = AgentPod(remote, "b", type="Codex", model="m", **fields)
+    second.feedback.write_text("Attempt 1 ended with NoChange")
+    second.prepare()
+    text = second.prompt.read_text()
+    assert "The attempt before has left this:" in text
+    assert str(second.workspace) in text
+    beside = second.deliver()
+    second.command("sh", "-c", f"echo 1 > new; cat {STREAMS}/codex/done.log").wait(SECONDS)
+    again = second.end(beside)[1]["agent"]
+    assert (again["inputTokens"], again["outputTokens"]) == (0, 0), "the stream reports what the first one has used"
+    assert (again["before"], again["sessionTokens"]) == ("NoChange", tokens)

@@ -57,6 +57,8 @@ class Preset:
     """Before the session; empty: it cannot resume one."""
     session_files: SessionFiles | None = None
     """Set: it resumes a session by the file of the conversation. None: by the id."""
+    sessions_variable: str = ""
+    """The variable that names the folder with its conversations, and all else that it keeps; empty: it resumes none."""
     resumes_elsewhere: bool = False
     """Whether it resumes a session in another folder than the one where the session began."""
     counts_session: bool = False

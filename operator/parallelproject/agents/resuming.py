@@ -14,6 +14,14 @@ _RESUMED = LATER | {AgentOutcome.SUCCEEDED, AgentOutcome.NO_CHANGE, AgentOutcome
 _STUCK = (AgentOutcome.NO_CHANGE, AgentOutcome.NO_CHANGE)
 
 
+_OWNER_MAX = 64
+
+
+def owner_of(type: str, model: str | None) -> str:
+    """The agent and the model that a session belongs to, in a few bytes: another one starts its own."""
+    return f"{type}/{model or ''}"[:_OWNER_MAX]
+
+
 def continues(outcomes: Sequence[str], session: str) -> bool:
     """Whether the next attempt resumes a session.
 

@@ -254,10 +254,11 @@ class Workspace(Model):
     setup: Annotated[list[Annotated[str, Field(min_length=1, max_length=4096)]], Field(max_length=100)] = []
     """Command that runs once in each new workspace, before the task's command, as in [npm, ci]. It is not run by a
     shell. What it makes does not land. If it fails, the attempt fails (SetupFailed), and no further task starts. In a
-    local run only."""
+    cluster it runs in the image of the task; not with executor Workflow."""
     cache_key: Annotated[list[FilePattern], Field(max_length=100)] = []
     """Paths or globs of committed files, as in [package-lock.json]. What setup makes is kept, and copied into the next
-    workspace in which these files are the same; setup does not run there. By default setup runs in each workspace."""
+    workspace in which these files are the same; setup does not run there. By default setup runs in each workspace. In a
+    cluster it is kept on the volume pproj-setup-cache of the podTemplate; without one, setup runs in each pod."""
     copy_files: Annotated[list[FilePattern], Field(alias="copy", max_length=100)] = []
     """Patterns, as in .gitignore, of uncommitted files in the checkout of the user that are copied into each workspace,
     as in [.env]. They do not land. Patterns in .worktreeinclude add ignored files. In a local run only."""
@@ -463,8 +464,8 @@ class Agent(Model):
     """The most that one attempt may cost: the agent ends it, with reason BudgetHit. Only with ClaudeCode."""
     resume: StrictBool = True
     """Whether an attempt continues the agent's session of the attempt before: after a conflict, a check that failed, an
-    attempt without a change, or a limit. In a local run; with ClaudeCode and Codex, and without git also with Gemini and
-    OpenCode."""
+    attempt without a change, or a limit. With ClaudeCode and Codex; without git or in a cluster also with Gemini and
+    OpenCode. In a cluster it needs a volume pproj-sessions in the podTemplate."""
     on_no_change: NoChange = NoChange.FAIL
     """With git: Fail, an attempt that changed nothing and put nothing out fails, unless it wrote the reason to PPROJ_OUTPUTS/no-change. Succeed: it succeeds."""
 
@@ -521,8 +522,8 @@ class Role(Model):
     max_concurrent: Annotated[int, Field(strict=True, ge=1, le=1000)] | None = None
     """Maximum number of running tasks of this role; by default only parallelism limits them."""
     agent: Agent | None = None
-    """The coding agent that does the tasks of this role, instead of a command. In a cluster it needs spec.git, and a
-    podTemplate whose image has the agent; not with executor Workflow."""
+    """The coding agent that does the tasks of this role, instead of a command. In a cluster it needs a podTemplate whose
+    image has the agent; not with executor Workflow."""
     queue_name: QueueName | None = None
     """Name of the LocalQueue of Kueue that admits its Jobs; by default that of the spec. In a cluster only."""
     instructions: Annotated[str, Field(max_length=16_384)] | None = None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.local.workspace.added_files import added, note_added, without
+from parallelproject.git.workspace.added import added, note_added, without
 from tests.git.remote import git
 
 NAMES = ["a b", " c ", "#d", "!e", "f*", "[g]", "h\\i", "j\n*", "ü", "k/l?"]

@@ -97,6 +97,7 @@ PRESET = Preset(
     arguments=("-p", "--output-format", "stream-json", "--verbose", "--dangerously-skip-permissions"),
     reader=ClaudeReader,
     resume_arguments=("--resume",),
+    sessions_variable="CLAUDE_CONFIG_DIR",
     session_files=SessionFiles("CLAUDE_CONFIG_DIR", ".claude", "projects/*/{}.jsonl"),  # by id: only in its folder
     resumes_elsewhere=True,
     cost_arguments=("--max-budget-usd",),

@@ -79,6 +79,7 @@ PRESET = Preset(
     reader=CodexReader,
     prompt_arguments=("-",),
     resume_arguments=("resume",),
+    sessions_variable="CODEX_HOME",
     resumes_elsewhere=True,
     counts_session=True,
     keys=("CODEX_API_KEY", "OPENAI_API_KEY"),

@@ -94,6 +94,7 @@ PRESET = Preset(
     reader=GeminiReader,
     model_arguments=("-m",),
     resume_arguments=("--resume",),
+    sessions_variable="GEMINI_CLI_HOME",
     environment={"NO_COLOR": "1"},
     keys=("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_APPLICATION_CREDENTIALS"),
     exit_codes={

@@ -89,6 +89,7 @@ PRESET = Preset(
     reader=OpenCodeReader,
     model_arguments=("-m",),
     resume_arguments=("--session",),
+    sessions_variable="XDG_DATA_HOME",
     environment={"OPENCODE_DISABLE_AUTOUPDATE": "1"},
     keys=("OPENCODE_API_KEY", "ANTHROPIC_API_KEY", "OPENAI_API_KEY", "GEMINI_API_KEY", "OPENROUTER_API_KEY"),
     install="npm install -g opencode-ai",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.state import has_ended, rows
 from parallelproject.cli.output.failure import Failure
+from parallelproject.executors.job.setup_pod import AFTER_SETUP, SETUP
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.names import KUBECTL_CONTAINER, job_name
 from parallelproject.model.work import WorkKey
@@ -73,14 +74,30 @@ class PodLogs:
         job = job_name(metadata["name"], metadata["uid"], WorkKey.of_task(task, number))
         pods = f"/api/v1/namespaces/{metadata['namespace']}/pods"
         pod = await self._pod(pods, job)
-        while follow and pod is not None and (pod.get("status") or {}).get("phase", "Pending") == "Pending":
-            await asyncio.sleep(_POLL_SECONDS)  # it has no log before it has started
+        has_setup_log = False
+        while follow and pod is not None and _is_pending(pod):  # it has no log before it has started
+            if self._container is None and not has_setup_log and _setup_of(pod):
+                has_setup_log = True
+                async for data in self._log(pods, pod, task, SETUP, follow=True):
+                    yield data
+            else:
+                await asyncio.sleep(_POLL_SECONDS)
             pod = await self._pod(pods, job)
         if pod is None:
             hint = f"its pod was deleted or never created: kubectl describe job -n {metadata['namespace']} {job}"
             raise Failure(f"{task}: attempt {number} has no pod", hint=hint)
+        if self._container is None and (setup := _setup_of(pod)):
+            if not has_setup_log:
+                async for data in self._log(pods, pod, task, SETUP, follow=False):
+                    yield data
+            if (setup.get("terminated") or {}).get("exitCode") != 0:
+                return  # the command has not started
         annotations = pod["metadata"].get("annotations") or {}
         container = self._container or annotations.get(KUBECTL_CONTAINER) or pod["spec"]["containers"][0]["name"]
+        async for data in self._log(pods, pod, task, container, follow=follow):
+            yield data
+
+    async def _log(self, pods: str, pod: Json, task: str, container: str, *, follow: bool) -> AsyncIterator[bytes]:
         params = {"container": container} | ({"follow": "true"} if follow else {})
         try:
             async for data in self._api.stream(f"{pods}/{pod['metadata']['name']}/log", params):
@@ -94,6 +111,17 @@ class PodLogs:
         except ApiError as error:
             raise Failure(f"the pods of Job {job} cannot be listed: {error}") from None
         return max(found, key=lambda pod: str(pod["metadata"]["creationTimestamp"]), default=None)
+
+
+def _is_pending(pod: Json) -> bool:
+    return bool((pod.get("status") or {}).get("phase", "Pending") == "Pending")
+
+
+def _setup_of(pod: Json) -> Json:
+    """The state of the container with ``spec.workspace.setup``; empty: none, or it has not started."""
+    containers = {each["name"]: each for each in (pod.get("status") or {}).get("initContainerStatuses") or ()}
+    state: Json = (containers.get(SETUP) or {}).get("state") or {}
+    return state if AFTER_SETUP in containers and {"running", "terminated"} & state.keys() else {}
 
 
 def _attempts(project: Json, task: str) -> int:

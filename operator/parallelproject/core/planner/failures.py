@@ -1,11 +1,12 @@
 """Which tasks have failed for good, which are skipped because of them, and which leave nothing to do."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import reachable
-from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record, asks_for_later
 from parallelproject.core.planner.snapshot import standing_of
+from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
 from parallelproject.model.status import Reason, TaskState
 
@@ -42,6 +43,54 @@ def is_final(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> boo
     return failures >= graph.max_attempts[task] or (
         failures > 0 and record.reason in FINAL_REASONS and not record.is_deferred
     )
+
+
+def reported_once(
+    graph: CompiledGraph, spec: Spec, records: Mapping[str, Record], observed: Mapping[str, Sequence[Attempt]]
+) -> Mapping[str, Sequence[Attempt]]:
+    """The observed attempts, where one alone reports a failure that every other task meets as well.
+
+    All others that have met it ask to be run later: they cost nothing.
+
+    Args:
+        graph: The compiled spec.
+        spec: The spec.
+        records: What is recorded, by task id.
+        observed: By task id, every observed attempt.
+    """
+
+    def ended_so(task: str, attempt: Attempt) -> bool:
+        known = records.get(task, NEW)
+        is_new = attempt.number > known.attempts or (
+            attempt.number == known.attempts and known.state is TaskState.RUNNING
+        )
+        return is_new and attempt.phase is Phase.FAILED and reports_for_all(attempt.reason, attempt.exit_code)
+
+    met = [
+        (each.ended or 0.0, task, each)
+        for task, attempts in observed.items()
+        for each in attempts
+        if each.reason in PROJECT_REASONS and ended_so(task, each)
+    ]
+    if not met:
+        return observed
+    has_reporter = any(
+        record.state is not TaskState.RUNNING
+        and reports_for_all(record.reason, record.exit_code)
+        and task in graph.index
+        and is_final(graph, spec, graph.index[task], record)
+        for task, record in records.items()
+    )
+    found = dict(observed)
+    met.sort(key=lambda each: each[:2])
+    for _, task, each in met[0 if has_reporter else 1 :]:
+        found[task] = [one._replace(exit_code=EX_TEMPFAIL) if one is each else one for one in found[task]]
+    return found
+
+
+def reports_for_all(reason: str | None, exit_code: int | None) -> bool:
+    """Whether an attempt that failed so reports what every other task would meet as well."""
+    return reason in PROJECT_REASONS and not asks_for_later(reason, exit_code)
 
 
 def is_done(graph: CompiledGraph, task: int, state: TaskState, unmet: Collection[int] = ()) -> bool:

@@ -24,7 +24,13 @@ from parallelproject.core.planner.constraints.kept_files import keepers
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
 from parallelproject.core.planner.constraints.shared_limits import Share
 from parallelproject.core.planner.constraints.verified_work import VerifiedWork, is_verified
-from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, is_final, skipped_after
+from parallelproject.core.planner.failures import (
+    PROJECT_REASONS,
+    ROLE_REASONS,
+    is_final,
+    reported_once,
+    skipped_after,
+)
 from parallelproject.core.planner.hooks import NO_HOOKS, HookOccasion, HookProgress, hook_facts
 from parallelproject.core.planner.snapshot import Snapshot, Unseen, ran_by
 from parallelproject.core.planner.spending import Spending
@@ -172,6 +178,9 @@ def plan(
         share: What of all that projects share this one may use; None: nothing is shared.
         constraints: The rules that block tasks, in their order.
     """
+    if spec.workspace.setup:
+        observed = reported_once(graph, spec, prior.records, observed)
+
     # 1. What is active: it holds slots, roles and files.
     snapshot = prior.snapshot
     if snapshot is not None and snapshot.graph is graph and snapshot.records is prior.records:

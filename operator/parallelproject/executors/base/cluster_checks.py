@@ -14,6 +14,7 @@ _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
 _ROW_BYTES = 200
 """Size of a task's row in the status, with a margin."""
+_NOT_WORKFLOW = "is not for executor Workflow: its template has the containers"
 _VERIFICATION_BYTES = 300_000
 """Size of the record of a verification in the status, with a margin."""
 
@@ -28,22 +29,28 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: steps, notifications, workspaces made ready, feedback on pull requests."""
+    """What only local runs have: steps, notifications, what a workspace gets of the user's machine, feedback on pull
+    requests.
+    """
     for i, step in enumerate(spec.steps):
         hint = "remove it, or use pproj run; a task that depends on the one that it follows can do the same"
         yield Problem(f"spec.steps[{i}]", f"is for local runs only: {quoted(step.name)}", hint)
     workspace = spec.workspace
-    for field, is_set in (
-        ("setup", workspace.setup),
-        ("cacheKey", workspace.cache_key),
-        ("copy", workspace.copy_files),
-        ("link", workspace.link),
-        ("ports", workspace.ports),
-        ("sandbox", workspace.sandbox is not Sandbox.NONE),
+    in_template = spec.executor is ExecutorKind.WORKFLOW
+    mount = "mount a Secret, a ConfigMap or a volume in the podTemplate"
+    is_alone = workspace.cache_key and not workspace.setup
+    no_checkout = "is for local runs only: a pod has no checkout of a user to take files from"
+    for field, is_set, found, hint in (
+        ("setup", in_template and workspace.setup, _NOT_WORKFLOW, "remove it, and run it in the template"),
+        ("cacheKey", in_template and workspace.cache_key, _NOT_WORKFLOW, "remove it"),
+        ("cacheKey", not in_template and is_alone, "is set, and setup is not", "remove it, or set setup"),
+        ("copy", workspace.copy_files, no_checkout, f"remove it, and {mount}"),
+        ("link", workspace.link, no_checkout, f"remove it, and {mount}"),
+        ("ports", workspace.ports, "is for local runs only: each pod has an address of its own", "use any port"),
+        ("sandbox", workspace.sandbox is not Sandbox.NONE, "is for local runs only: a pod is isolated", "remove it"),
     ):
         if is_set:
-            hint = "remove it, and do this in the image or the command; or use pproj run"
-            yield Problem(f"spec.workspace.{field}", "is for local runs only", hint)
+            yield Problem(f"spec.workspace.{field}", found, hint)
     if spec.git and spec.git.pull_request and spec.git.pull_request.feedback is not None:
         hint = "remove it, or use pproj run --follow; in a cluster people read the pull request, and use pproj retry"
         yield Problem("spec.git.pullRequest.feedback", "is for local runs only", hint)
@@ -59,8 +66,8 @@ def budgets_not_observed(spec: Spec) -> Iterator[Problem]:
     if spec.executor is ExecutorKind.WORKFLOW:
         found = "are not for executor Workflow: nothing there reads what an attempt has spent"
         yield Problem("spec.budgets", found, "remove it, or use executor Job")
-    elif spec.git is None:
-        found = "need spec.git in a cluster: the container that lands the work reads what an attempt has spent"
+    elif spec.git is None and any(role.agent is None for role in spec.roles):
+        found = "need spec.git in a cluster where a role has no agent: nothing reads what its attempts have spent"
         yield Problem("spec.budgets", found, "set spec.git, or use pproj run")
 
 

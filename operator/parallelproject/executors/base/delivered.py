@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NO_NOTES, DeliveryNotes
 from parallelproject.core.planner.outputs import Outputs, outputs_of
+from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.task_file import conflict_feedback
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, DeliveryError, Outcome
 from parallelproject.model.output_values import is_output, value_of
@@ -43,6 +44,8 @@ class Delivered(NamedTuple):
     """What it asks a person."""
     outputs: Outputs = ()
     """The outputs of a task whose work has landed, or that changed nothing."""
+    session: AgentSession | None = None
+    """The session of its agent, which the next attempt may continue."""
 
 
 NOT_DELIVERED = Delivered()
@@ -61,15 +64,16 @@ def delivered(code: int, message: str) -> Delivered:
     verdict = _mapping(report.get("agent"))
     said, reported = AgentUsage.read(verdict), AgentUsage.reported(report.get("usage"))
     usage = said.completed_by(reported) if said else reported
+    session = AgentSession.read(verdict)
     if code == AGENT_FAILED:
-        return _of_agent(verdict, ref)._replace(usage=usage)
+        return _of_agent(verdict, ref)._replace(usage=usage, session=session)
     if code:
         reason = _BY_CODE.get(code, Reason.TRANSIENT)
         conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
-        return Delivered(reason, None, tuple(map(str, conflict)), ref, usage=usage)
+        return Delivered(reason, None, tuple(map(str, conflict)), ref, usage=usage, session=session)
     notes = DeliveryNotes(_length(report, "undeclared"), _length(report, "shared"), _length(report, "kept"))
     short = commit[:_COMMIT] if isinstance(commit, str) else None
-    return Delivered(None, short, (), ref, notes, usage=usage, outputs=_outputs(message))
+    return Delivered(None, short, (), ref, notes, usage=usage, outputs=_outputs(message), session=session)
 
 
 def _outputs(message: str) -> Outputs:

@@ -39,6 +39,7 @@ def instruction(
     agent: Json | None = None,
     outputs: str = "",
     repair: int = 0,
+    setup: Json | None = None,
 ) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 
@@ -54,6 +55,7 @@ def instruction(
         outputs: The folder of the attempt's outputs, where our container sees it: of its agent, its question, its
             outputs and what it reports to have used.
         repair: Number of the repair of what the task has landed; 0: its own work.
+        setup: What runs in the workspace before the command: the fields of ``PodSetup``.
     """
     described = graph.tasks[task]
     fields = _checkout(spec, git, project, uid) | {
@@ -78,10 +80,24 @@ def instruction(
         fields["outputs"] = outputs
     if spec.budgets:
         fields["readsUsage"] = True
+    if setup:
+        fields["setup"] = setup
     return _json(fields)
 
 
-def check_instruction(spec: Spec, git: Git, project: str, uid: str, check: Json) -> str:
+def reading_instruction(spec: Spec, agent: Json, outputs: str) -> str:
+    """The instruction of ``pproj-git`` for an attempt of an agent without a repository.
+
+    Args:
+        spec: The project's spec.
+        agent: The fields of ``PodAgent``.
+        outputs: As of ``instruction``.
+    """
+    fields: Json = {"agent": agent, "outputs": outputs, "workspace": WORKSPACE, "private": PRIVATE}
+    return _json(fields | ({"readsUsage": True} if spec.budgets else {}))
+
+
+def check_instruction(spec: Spec, git: Git, project: str, uid: str, check: Json, setup: Json | None = None) -> str:
     """The instruction of ``pproj-git`` for a run of a check, which needs all of the history.
 
     Args:
@@ -90,9 +106,11 @@ def check_instruction(spec: Spec, git: Git, project: str, uid: str, check: Json)
         project: The project's name.
         uid: The project's uid.
         check: The fields of ``PodCheck``.
+        setup: As of ``instruction``.
     """
     # No ref has the name of its task: nothing is pushed.
-    return _json(_checkout(spec, git, project, uid) | {"task": "verification", "check": check})
+    more: Json = {"setup": setup} if setup else {}
+    return _json(_checkout(spec, git, project, uid) | {"task": "verification", "check": check} | more)
 
 
 def checkout_instruction(spec: Spec, git: Git, project: str, uid: str) -> str:

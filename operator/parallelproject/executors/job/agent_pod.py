@@ -1,17 +1,22 @@
 """The coding agent of a role in a pod: the command of the task's container, and what our containers get of it. Pure.
 
-The image of the role's template has the agent. The container that lands the work writes the prompt before, and judges
-the output after: so an agent needs ``spec.git``.
+The image of the role's template has the agent. One of our containers writes the prompt before, another one judges the
+output after: those that land the work, or without ``spec.git`` two that only do that.
 """
 
+from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.invocation import command_of, cost_problem
 from parallelproject.agents.prompt import PromptError, check_syntax
-from parallelproject.executors.base.pod import FEEDBACK_FILE, TASK_FILE, TASK_FOLDER, TOOLS, Json
+from parallelproject.executors.base.agent_session import AgentSession
+from parallelproject.executors.base.pod import FEEDBACK_FILE, TASK_FILE, TASK_FOLDER, TOOLS, Json, entries, joined
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, NoChange, Spec
 
 PROMPT_PATH = f"{TOOLS}/prompt.md"
 """Where the prompt of an attempt is."""
+SESSIONS_VOLUME = "pproj-sessions"
+"""The volume of a template on which agents keep their conversations, if it has one of this name."""
+_SESSIONS = "/pproj/sessions"
 
 
 def problems_of(spec: Spec) -> list[Problem]:
@@ -23,9 +28,6 @@ def problems_of(spec: Spec) -> list[Problem]:
             continue
         has_agent = True
         place = f"spec.roles[{i}]"
-        if spec.git is None:
-            what = "needs spec.git in a cluster: the container that lands the work also judges the agent"
-            found.append(Problem(f"{place}.agent", what, "set spec.git, or use pproj run"))
         if problem := cost_problem(role.agent, f"{place}.agent"):
             found.append(problem)
         container = role.pod_template.spec.containers[0] if role.pod_template else None
@@ -44,13 +46,29 @@ def problems_of(spec: Spec) -> list[Problem]:
     return found
 
 
-def call_of(agent: Agent, template: str | None) -> Json:
+def resumed(agent: Agent, pod: Json, before: AgentSession | None) -> AgentSession | None:
+    """The session that an attempt continues; None: it starts one.
+
+    Args:
+        agent: Who makes it.
+        pod: The spec of its pod.
+        before: The session of the attempt before.
+    """
+    return before if before and _keeps_sessions(pod) and before.continued_by(agent) else None
+
+
+def call_of(agent: Agent, template: str | None, session: AgentSession | None = None) -> Json:
     """The fields of ``PodAgent`` for an instruction, which has the folder of its outputs itself.
 
     Args:
         agent: The agent.
         template: The user's template of prompts.
+        session: The session that it continues.
     """
+    continued: Json = {}
+    if session:
+        tokens = session.tokens if any(session.tokens) else ()
+        continued = {"session": session.id, "before": session.outcomes[-1], "usedBefore": tokens}
     fields: Json = {
         "type": agent.type.value,
         "taskFile": f"{TASK_FOLDER}/{TASK_FILE}",
@@ -60,14 +78,28 @@ def call_of(agent: Agent, template: str | None) -> Json:
         "mayChangeNothing": agent.on_no_change is NoChange.SUCCEED,
         "template": template,
     }
-    return {name: value for name, value in fields.items() if value}
+    return {name: value for name, value in (fields | continued).items() if value}
 
 
-def add_command(pod: Json, agent: Agent) -> None:
-    """Makes the agent the command of a pod's first container.
+def add_command(pod: Json, agent: Agent, place: str, *, resumes: bool = False) -> None:
+    """Makes the agent the command of a pod's first container, and mounts the volume of its conversations, if the
+    template names one and does not mount it there itself.
 
     Args:
         pod: The spec of the pod; it is changed.
         agent: The agent.
+        place: The folder of this task on that volume: agents of other tasks do not see it.
+        resumes: Whether it continues the session of ``PPROJ_SESSION``.
     """
-    pod["containers"][0]["command"] = list(command_of(agent))
+    container = pod["containers"][0]
+    container["command"] = list(command_of(agent, resumes=resumes))
+    variable, mounts = PRESETS[agent.type].sessions_variable, entries(container.get("volumeMounts"))
+    is_set = any(entry.get("name") == variable for entry in entries(container.get("env")))
+    if variable and not is_set and _keeps_sessions(pod) and not any(m.get("name") == SESSIONS_VOLUME for m in mounts):
+        mount = {"name": SESSIONS_VOLUME, "mountPath": _SESSIONS, "subPath": place}
+        container["volumeMounts"] = joined([mount], container.get("volumeMounts"))
+        container["env"] = joined([{"name": variable, "value": _SESSIONS}], container.get("env"))
+
+
+def _keeps_sessions(pod: Json) -> bool:
+    return any(volume.get("name") == SESSIONS_VOLUME for volume in entries(pod.get("volumes")))

@@ -39,7 +39,8 @@ def known_size(spec: Spec, task: Task, role: Role | None) -> int:
     texts = [task.title, task.description, *task.files, *values, *values]
     if spec.git:
         texts += [task.title, task.description[:BODY_MAX], *task.files, *spec.git.not_landed, spec.git.url]
-        texts += [spec.prompt or ""]
+    if role is not None and role.agent is not None:
+        texts.append(spec.prompt or "")
     size = _MARGIN + sum(_bytes(text) for text in texts)
     size += sum(2 * len(need) + _DEPENDENCY_BYTES for need in task.dependencies)
     for parameter in task.parameters:

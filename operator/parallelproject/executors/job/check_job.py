@@ -15,6 +15,7 @@ from parallelproject.executors.job import single_run
 from parallelproject.executors.job.command_template import command_template
 from parallelproject.executors.job.delivery_pod import add_delivery
 from parallelproject.executors.job.queue import queue_labels
+from parallelproject.executors.job.setup_pod import setup_of
 from parallelproject.model import names
 from parallelproject.model.spec import Git
 
@@ -43,8 +44,9 @@ def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
     metadata, pod = child(template, "metadata"), child(template, "spec")
     item = {"path": CHECK_FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_CHECK}']"}}
     pod["volumes"] = joined([{"name": TASK_VOLUME, "downwardAPI": {"items": [item]}}], pod["volumes"])
-    add_delivery(pod, git, image, CHECK_FILE, ("prepare-check", "report-check"))
-    what = check_instruction(spec, git, owner.name, owner.uid, _what(launch, pod))
+    setup = setup_of(spec.workspace, pod)
+    add_delivery(pod, git, image, CHECK_FILE, ("prepare-check", "report-check"), spec.workspace.setup)
+    what = check_instruction(spec, git, owner.name, owner.uid, _what(launch, pod), setup)
     metadata["annotations"][names.ANNOTATION_CHECK] = what
     queue = start.queue
     deadline = deadline_of(check.active_deadline_seconds or spec.defaults.active_deadline_seconds)

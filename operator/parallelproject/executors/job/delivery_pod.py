@@ -1,7 +1,7 @@
 """The containers that land a task's work: ``prepare`` before the task's container, ``git`` next to it.
 
-Pure. The task's container sees the checkout, and what runs its command; the private git directory and the credentials
-are mounted in the two others only.
+Without a repository, ``reader`` in place of ``git`` reads how an agent has ended. Pure. The task's container sees the
+checkout, and what runs its command; the private git directory and the credentials are mounted in the two others only.
 """
 
 from collections.abc import Iterator, Set
@@ -20,12 +20,15 @@ from parallelproject.executors.base.pod import (
     joined,
     mapping,
 )
+from parallelproject.executors.job import setup_pod
 from parallelproject.model.podtemplate import PodTemplate
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Git, Spec
 
-PREPARE, GIT = "prepare", "git"
+PREPARE, GIT, READER = "prepare", "git", "reader"
 """Names of the containers."""
+READING = ("prepare-reading", "read")
+"""The steps of the two containers where nothing lands."""
 DELIVERY_FILE = "delivery.json"
 _STATE = "/pproj/state"
 
@@ -33,37 +36,43 @@ _STATE = "/pproj/state"
 def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that keep the work of a spec from landing from a cluster."""
     git, found = spec.git, git_problems(spec, project)
-    if git is None:
-        return found
     for i, role in enumerate(spec.roles):
-        if role.pod_template is not None:
+        if role.pod_template is not None and (git or role.agent):
             place = f"spec.roles[{i}].podTemplate.spec"
-            clashes = (*_clashes(role.pod_template), *_hands_out(role.pod_template, _secrets(git)))
+            clashes = (*_clashes(role.pod_template), *_hands_out(role.pod_template, _secrets(git) if git else set()))
+            clashes += (*setup_pod.clashes(role.pod_template),) if spec.workspace.setup else ()
             found += [Problem(f"{place}{where}", what, hint) for where, what, hint in clashes]
     return found
 
 
 def add_delivery(
-    pod: Json, git: Git, image: str, file: str = DELIVERY_FILE, steps: tuple[str, str] = ("prepare", "deliver")
+    pod: Json,
+    git: Git | None,
+    image: str,
+    file: str = DELIVERY_FILE,
+    steps: tuple[str, str] = ("prepare", "deliver"),
+    setup: list[str] | None = None,
 ) -> None:
     """Adds the two containers to a pod's spec, and wraps the command of its first one.
 
     Args:
         pod: The spec of a pod that has the volumes of every task; it is changed.
-        git: Where the work lands.
+        git: Where the work lands; None: nowhere.
         image: The image of ``pproj-git``.
         file: Name of the file with its instruction.
         steps: What it is to do in the first and in the second container.
+        setup: The command that runs in the workspace before the task's.
     """
     agent = pod["containers"][0]
     agent["command"] = [f"{TOOLS}/pproj-wrap", _STATE, WORKSPACE, *agent["command"]]
     agent["volumeMounts"] = joined([folder(TOOLS, read_only=True), folder(_STATE)], agent["volumeMounts"])
-    trust_checkout(agent)
+    if git:
+        trust_checkout(agent)
 
     instruction_file = f"{TASK_FOLDER}/{file}"
     result = ["--result", "/dev/termination-log"]
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE), folder(_STATE)]
-    if given := credentials_of(git):
+    if git and (given := credentials_of(git)):
         mounts.append(given[0])
         pod["volumes"] = joined([given[1]], pod["volumes"])
     common: Json = {"image": image, **locked_down(pod)}
@@ -71,16 +80,21 @@ def add_delivery(
         "name": PREPARE,
         **common,
         "command": ["pproj-git", steps[0], instruction_file, "--state", _STATE, "--tools", TOOLS, *result],
-        "volumeMounts": [*mounts, folder(WORKSPACE), folder(TOOLS)],
+        "volumeMounts": [*mounts, *([folder(WORKSPACE)] if git else []), folder(TOOLS)],
     }
+    work = [folder(WORKSPACE, read_only=True)] if git else []
     git_container = {
-        "name": GIT,
+        "name": GIT if git else READER,
         **common,
         "command": ["pproj-git", steps[1], instruction_file, "--state", _STATE, *result],
-        "volumeMounts": [*mounts, folder(WORKSPACE, read_only=True), folder(OUTPUTS, read_only=True)],
+        "volumeMounts": [*mounts, *work, folder(OUTPUTS, read_only=True)],
     }
     # Before the init containers of the template, which may need the checkout.
     pod["initContainers"] = joined([prepare], pod.get("initContainers"))
+    if setup:
+        command = ["pproj-git", "after-setup", instruction_file, *result]
+        after = {**prepare, "command": command, "volumeMounts": [*mounts, folder(WORKSPACE)]}
+        setup_pod.add_setup(pod, setup, _STATE, after)
     pod["containers"].append(git_container)
 
 
@@ -100,8 +114,11 @@ def _clashes(template: PodTemplate) -> Iterator[tuple[str, str, str]]:
             yield f".{field}", "would let the task read the git container's credentials", "remove it"
     for container in (*entries(pod.get("initContainers")), *entries(pod.get("containers"))):
         name = container.get("name")
-        if name in (PREPARE, GIT):
-            yield "", f"has a container {name}; that name is reserved for a container that lands the work", "rename it"
+        if name in (PREPARE, GIT, READER):
+            found = (
+                f"has a container {name}; that name is reserved for a container that lands the work or reads its end"
+            )
+            yield "", found, "rename it"
         for mount in entries(container.get("volumeMounts")):
             volume, part = mount.get("name"), mount.get("subPath")
             ours = volume == WORK_VOLUME and f"/pproj/{part}" not in (WORKSPACE, OUTPUTS)

@@ -31,6 +31,7 @@ from parallelproject.executors.job.observation import (
     attempt_of,
     check_end,
     failure_of,
+    session_of,
     view_job,
     view_pod,
 )
@@ -72,7 +73,7 @@ class JobExecutor:
             start.owner, start.spec, start.graph, start.task, start.key.attempt, start.records,
             git_image=self._git_image, feedback=_feedback(start), fallback=start.fallback,
             inherited=inherited(start.spec.job_metadata, start.metadata),
-            repair=start.repair.number if start.repair else 0,
+            repair=start.repair.number if start.repair else 0, before=session_of(start.earlier),
         )  # fmt: skip
 
     def publishing(self, start: PublishStart) -> Json:

@@ -14,8 +14,9 @@ from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.times import epoch
 from parallelproject.core.verification.check_message import CheckEnd, read_end
 from parallelproject.core.verification.probe import ProbeOutcome
+from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
-from parallelproject.executors.job import delivery_pod
+from parallelproject.executors.job import delivery_pod, setup_pod
 from parallelproject.git.plumbing.outcome import AGENT_FAILED
 from parallelproject.model.names import (
     ANNOTATION_CHECK,
@@ -232,7 +233,7 @@ def _trouble(status: Mapping[str, Any], main: str, *, waits_for_command: bool) -
     has_started = not {"running", "terminated"}.isdisjoint(states.get(main) or ())
     for name, state in states.items():
         waiting, ended = (state.get(key) or {} for key in ("waiting", "terminated"))
-        if has_started and name not in (main, delivery_pod.GIT):
+        if has_started and name not in (main, delivery_pod.GIT, delivery_pod.READER):
             continue  # a proxy that restarts does not keep the task from starting
         if name == main and ended.get("reason") in _NOT_STARTED and waits_for_command:
             return Reason.START_ERROR
@@ -275,13 +276,19 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
         container.get("name"): (container.get("state") or {}).get("terminated") or {}
         for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
     }
-    for name in (delivery_pod.PREPARE, delivery_pod.GIT):
+    code = (ends.get(setup_pod.SETUP) or {}).get("exitCode")
+    if code and setup_pod.AFTER_SETUP in ends:
+        # A deleted pod has cut it off: that says nothing of the other tasks.
+        is_deleted = "deletionTimestamp" in (pod.get("metadata") or {})
+        return NOT_DELIVERED if is_deleted else Delivered(Reason.SETUP_FAILED, exit_code=code)
+    last = (delivery_pod.GIT, delivery_pod.READER)
+    for name in (delivery_pod.PREPARE, setup_pod.AFTER_SETUP, *last):
         ended = ends.get(name) or {}
         code = ended.get("exitCode")
         if code is None:
             continue
         is_cause = code and not (ends.get(agent) or {}).get("exitCode")
-        if is_cause or (name == delivery_pod.GIT and code in (0, AGENT_FAILED)):
+        if is_cause or (name in last and code in (0, AGENT_FAILED)):
             return delivered(code, str(ended.get("message") or ""))
     return NOT_DELIVERED
 
@@ -396,6 +403,11 @@ def failure_of(pods: Iterable[PodView]) -> Delivered | None:
     is known."""
     reported = (pod.delivered for pod in pods)
     return next((found for found in reported if found.reason is Reason.CONFLICT or found.explanation), None)
+
+
+def session_of(pods: Iterable[PodView]) -> AgentSession | None:
+    """The session of an attempt's agent, if a pod reports one."""
+    return next((found for pod in pods if (found := pod.delivered.session)), None)
 
 
 def check_end(attempt: Attempt, job: JobView | None, pods: Iterable[PodView]) -> CheckEnd | None:

@@ -13,6 +13,7 @@ from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
 from parallelproject.executors.base import publish_pod
+from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
@@ -21,7 +22,13 @@ from parallelproject.executors.base.cluster_checks import (
     too_large,
     too_many_hooks,
 )
-from parallelproject.executors.base.delivery_instruction import IMAGE, WORKSPACE, deadline_of, instruction
+from parallelproject.executors.base.delivery_instruction import (
+    IMAGE,
+    WORKSPACE,
+    deadline_of,
+    instruction,
+    reading_instruction,
+)
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.nesting import DEPTH_MAX, is_deep
@@ -42,7 +49,7 @@ from parallelproject.executors.base.pod import (
     theirs,
 )
 from parallelproject.executors.base.task_file import described_by, environment, task_document
-from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, single_run
+from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, setup_pod, single_run
 from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.role_template import pod_template
@@ -111,6 +118,7 @@ def job_manifest(
     fallback: str | None = None,
     inherited: Inherited = NOTHING_INHERITED,
     repair: int = 0,
+    before: AgentSession | None = None,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
@@ -126,6 +134,7 @@ def job_manifest(
         fallback: The role that runs it in place of the role of the task.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
         repair: Number of the repair of what the task has landed; 0: its own work.
+        before: The session of the agent of the previous attempt.
     """
     role = fallback or graph.role[task]
     template, agent = pod_template(spec, role), _agent(spec, role)
@@ -135,16 +144,21 @@ def job_manifest(
     described = described_by(spec, graph.role[task], fallback)
     document = task_document(owner.name, graph, task, number, records, outputs, described, fallback)
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
+    session = agent_pod.resumed(agent, template["spec"], before) if agent else None
+    call = agent_pod.call_of(agent, spec.prompt, session) if agent else None
+    if call and not spec.git:
+        text = reading_instruction(spec, call, OUTPUTS)
+        files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     if spec.git:
-        call = agent_pod.call_of(agent, spec.prompt) if agent else None
-        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair)
+        setup = setup_pod.setup_of(spec.workspace, template["spec"])
+        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair, setup)
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
     metadata["labels"] = {**inherited.labels, **theirs(metadata.get("labels")), **labels(owner, key), **level}
     pod = child(template, "spec")
     container = pod["containers"][0]
     if agent:
-        agent_pod.add_command(pod, agent)
+        agent_pod.add_command(pod, agent, f"{owner.uid}/{graph.ids[task]}", resumes=session is not None)
     metadata["annotations"] = {
         names.KUBECTL_CONTAINER: container["name"],
         **inherited.annotations,
@@ -170,6 +184,8 @@ def job_manifest(
         ours[names.ENV_FEEDBACK] = f"{TASK_FOLDER}/{FEEDBACK_FILE}"
     if agent:
         ours[names.ENV_PROMPT_FILE] = agent_pod.PROMPT_PATH
+    if session:
+        ours[names.ENV_SESSION] = session.id
     add_variables(container, ours)
     container.setdefault("workingDir", WORKSPACE)
     read_only = {"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}
@@ -181,8 +197,9 @@ def job_manifest(
     volumes = [{"name": TASK_VOLUME, "downwardAPI": {"items": items}}, {"name": WORK_VOLUME, "emptyDir": {}}]
     pod["volumes"] = joined(volumes, pod.get("volumes"))
     deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
-    if spec.git:
-        delivery_pod.add_delivery(pod, spec.git, git_image)
+    if spec.git or agent:
+        steps = ("prepare", "deliver") if spec.git else delivery_pod.READING
+        delivery_pod.add_delivery(pod, spec.git, git_image, steps=steps, setup=spec.workspace.setup)
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
     claim, queue = claim_of(graph, task, fallback).to_json(), queue_labels(spec, graph.queue[task])

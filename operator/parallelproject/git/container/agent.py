@@ -11,13 +11,16 @@ from parallelproject.agents.attempt_files import ending_of, facts_of
 from parallelproject.agents.catalog import PRESETS
 from parallelproject.agents.judge import REASONS, end_of, nothing_changed, record_of
 from parallelproject.agents.prompt import PromptError, prompt_of
-from parallelproject.agents.record import AgentOutcome
+from parallelproject.agents.record import AgentOutcome, TokenUsage
+from parallelproject.agents.resuming import owner_of
 from parallelproject.git.container.short_text import QUESTION_BYTES, short
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.agents import AgentType
 
 _MESSAGE_BYTES, _LAST_BYTES, _LINE_BYTES = 400, 500, 120
 """Most bytes of the agent's words in a result, as JSON: they share it with paths and refs."""
+_SESSION_MAX = 128
+"""Most characters of the id of a session."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +40,18 @@ class PodAgent:
     """Whether no change is a success without a word (``onNoChange: Succeed``)."""
     template: str | None = None
     """The user's template of prompts."""
+    session: str | None = None
+    """The session that it continues; None: it starts one."""
+    before: str = ""
+    """How the attempt before has ended in that session."""
+    used_before: tuple[int | None, ...] = ()
+    """A ``TokenUsage``: what that session has used so far."""
 
-    def write_prompt(self) -> None:
+    def write_prompt(self, workspace: Path) -> None:
         """Writes the prompt. It is rendered here, since a template of a user may need any time and memory.
+
+        Args:
+            workspace: Where the attempt works.
 
         Raises:
             PolicyError: the template is wrong.
@@ -47,7 +59,8 @@ class PodAgent:
         feedback = self.feedback_file
         given = feedback.read_text(errors="replace", encoding="utf-8") if feedback and feedback.exists() else ""
         try:
-            text = prompt_of(json.loads(self.task_file.read_bytes()), self.template, str(self.outputs), given)
+            document, resumed_in = json.loads(self.task_file.read_bytes()), str(workspace) if self.session else None
+            text = prompt_of(document, self.template, str(self.outputs), given, resumed_in)
         except PromptError as error:
             raise PolicyError("InvalidPrompt", f"spec.prompt: the template is wrong: {error}") from None
         self.prompt_file.write_text(text, errors="replace", encoding="utf-8")
@@ -69,7 +82,10 @@ class AgentVerdict:
         facts = facts_of(preset, output, 0, self._now)
         may_change_nothing = agent.may_change_nothing
         ending = ending_of(agent.outputs, exit_code, self._now, may_change_nothing=may_change_nothing)
-        self._record = record_of(preset, facts, ending, agent.model)
+        is_resumed = agent.session is not None and facts.session == agent.session
+        before = TokenUsage(*agent.used_before) if is_resumed else TokenUsage()
+        self._record = record_of(preset, facts, ending, agent.model, before if is_resumed else None)
+        self._session_tokens = self._record.used.plus(before) if preset.counts_session else None
         self._outcome, self._message = self._record.outcome, self._record.message
         self._question = ending.question or ""
         self.reason, self.exit_code = end_of(self._record, exit_code)
@@ -118,4 +134,17 @@ class AgentVerdict:
             "input_tokens": record.used.taken,
             "output_tokens": record.used.output,
             "cost_usd": record.cost_usd,
+            **self._session(),
+        }
+
+    def _session(self) -> Mapping[str, Any]:
+        """What the next attempt has to know to continue its session."""
+        found, agent = self._record.session, self._agent
+        if not isinstance(found, str) or not found or len(found) > _SESSION_MAX:
+            return {}
+        return {
+            "session": found,
+            "session_of": owner_of(agent.type.value, agent.model),
+            "before": agent.before if found == agent.session else "",
+            "session_tokens": tuple(self._session_tokens) if self._session_tokens else (),
         }

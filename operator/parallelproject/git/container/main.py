@@ -1,10 +1,13 @@
 """The command that containers run: ``pproj-git STEP [FILE]``.
 
-The steps are ``prepare``, ``deliver``, ``land``, ``salvage``, ``checkout``, ``prepare-check`` and ``report-check``.
+The steps are ``prepare``, ``after-setup``, ``deliver``, ``land``, ``salvage``, ``checkout``, ``prepare-check``,
+``report-check``, ``prepare-reading`` and ``read``.
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
 those of ``outcome``; an error in the program itself is 25, since the work is unchanged. ``deliver`` is ``land`` for
 the container next to a task's: it waits for the command to end, and keeps the work of a command that failed.
+``after-setup`` is for the container that follows the one with ``spec.workspace.setup``, see ``pod_setup``.
+``prepare-reading`` and ``read`` are ``prepare`` and ``deliver`` for an agent without a repository, see ``reading``.
 ``checkout`` is for a container of which nothing lands. ``prepare-check`` and ``report-check`` are the two steps of a
 check of what has landed, see ``checking``.
 """
@@ -13,7 +16,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -26,12 +29,15 @@ from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.asking import CommandVerdict, EndVerdict
 from parallelproject.git.container.checking import PodCheck, check_out_pod, report_check
-from parallelproject.git.container.sidecar import Failed, SidecarFolder
+from parallelproject.git.container.pod_setup import PodSetup
+from parallelproject.git.container.reading import Ended, prepare_reading, read_end
+from parallelproject.git.container.sidecar import Failed, Judge, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import GitFailedError
-from parallelproject.git.plumbing.outcome import AGENT_FAILED, TransientError
+from parallelproject.git.plumbing.outcome import AGENT_FAILED, PolicyError, TransientError
+from parallelproject.git.workspace.added import with_added
 from parallelproject.git.workspace.prepare import Prepared, check_out_tip, prepare
 from parallelproject.model.names import USAGE
 from parallelproject.model.problem import listed
@@ -47,7 +53,9 @@ _LEFT_OUT = {
 _UNITS_MAX = 8
 """Maximum number of units of a report: it shares the bytes of the result."""
 _IGNORED_SHOWN = 5
-_STEPS = ("prepare", "deliver", "land", "salvage", "checkout", "prepare-check", "report-check")
+_STEPS = ("prepare", "after-setup", "deliver", "land", "salvage", "checkout", "prepare-check", "report-check",
+          "prepare-reading", "read")  # fmt: skip
+_OF_READING = ("prepare-reading", "read")
 _OF_CHECKS = ("prepare-check", "report-check")
 
 
@@ -65,9 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     text = "in a pod: the wrapper is not the first process of its container, as in a Workflow of Argo"
     parser.add_argument("--not-init", action="store_true", help=text)
     asked = parser.parse_args(arguments)
-    if asked.step in ("deliver", *_OF_CHECKS) and not asked.state:
+    if asked.step in ("deliver", *_OF_CHECKS, *_OF_READING) and not asked.state:
         parser.error(f"{asked.step} needs --state")
-    if asked.step in ("prepare", "prepare-check") and bool(asked.state) != bool(asked.tools):
+    if asked.step in ("prepare", "prepare-check", "prepare-reading") and bool(asked.state) != bool(asked.tools):
         parser.error("--state and --tools go together")
     if asked.step in ("land", "salvage"):
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
@@ -79,29 +87,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     reads_usage = False
     outputs: dict[str, str] = {}
     try:
-        instruction = read(instructions.asked(asked.file, VARIABLE))
+        text = instructions.asked(asked.file, VARIABLE)
+        instruction = read_only(text) if asked.step in _OF_READING else read(text)
         folder, reads_usage = instruction.outputs, instruction.reads_usage
-        ended = _step(
-            asked,
-            instruction.delivery,
-            instruction.place,
-            instruction.agent,
-            partial(_judge, instruction.agent, instruction.outputs, verdicts),
-        )
+        judge = partial(_judge, instruction.agent, instruction.outputs, verdicts)
+        ended: Ended | Prepared | Landed | Salvaged | Failed
+        if isinstance(instruction, PodInstruction):
+            delivery, place = instruction.delivery, instruction.place
+            ended = _step(asked, delivery, place, instruction.agent, instruction.setup, judge)
+        else:
+            ended = _read(asked, instruction, judge)
         code = 0
         if isinstance(ended, Failed) and verdicts:
             code = AGENT_FAILED
         elif isinstance(ended, Failed) and ended.exit_code is None:
             # If the end of a command is not known, the result must not look as if its work had landed.
             code = TransientError.exit_code
-        if isinstance(ended, Landed) and asked.step == "deliver":
+        if isinstance(ended, Ended) or (isinstance(ended, Landed) and asked.step == "deliver"):
             outputs = _outputs(folder)
         result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
         code, result = instructions.of_error(error)
-    if folder and reads_usage and asked.step == "deliver" and (reported := _usage(folder)):
+    if folder and reads_usage and asked.step in ("deliver", "read") and (reported := _usage(folder)):
         result["usage"] = dict(sorted(reported.items())[:_UNITS_MAX])
     if verdicts:
         result["agent"] = instructions.shown(verdicts[-1].result())
@@ -123,6 +132,8 @@ def _check(asked: argparse.Namespace) -> int:
         if asked.step == "prepare-check":
             place = instruction.place
             message = check_out_pod(instruction.delivery, place, check, state, asked.tools, asked.wrapper)
+            for line in instruction.setup.begin(instruction.delivery, place) if instruction.setup else ():
+                _say(line)
         else:
             answer = partial(instructions.answer_text, file=asked.result)
             message = report_check(instruction.place, state, check.message_max, answer)
@@ -157,6 +168,13 @@ def _usage(outputs: Path) -> Mapping[str, str]:
     return found.amounts
 
 
+def _read(asked: argparse.Namespace, instruction: "PodReading", judge: Judge) -> Prepared | Ended | Failed:
+    place, state = instruction.place, SidecarFolder(asked.state)
+    if asked.step == "read":
+        return read_end(place, state, judge)
+    return prepare_reading(place, state, asked.tools, instruction.agent, asked.wrapper)
+
+
 def _judge(
     agent: PodAgent | None, outputs: Path | None, verdicts: list[EndVerdict], output: Path, exit_code: int
 ) -> EndVerdict | None:
@@ -186,14 +204,23 @@ def _step(
     delivery: Delivery,
     place: Place,
     agent: PodAgent | None,
-    judge: Callable[[Path, int], EndVerdict | None],
+    setup: PodSetup | None,
+    judge: Judge,
 ) -> Prepared | Landed | Salvaged | Failed:
     match asked.step:
         case "deliver":
             state = SidecarFolder(asked.state)
-            return sidecar.deliver(delivery, place, state, is_init=not asked.not_init, judge=judge)
+            is_init, what_lands = not asked.not_init, with_added(delivery, place)
+            return sidecar.deliver(what_lands, place, state, is_init=is_init, judge=judge)
+        case "after-setup":
+            if setup is None:
+                raise PolicyError("InvalidInstruction", "the instruction names no setup")
+            return setup.note(delivery, place)
         case "prepare" if asked.state:
-            return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper, agent)
+            state = SidecarFolder(asked.state)
+            prepared = sidecar.prepare_pod(delivery, place, state, asked.tools, asked.wrapper, agent)
+            notes = setup.begin(delivery, place) if setup else ()
+            return replace(prepared, notes=(*prepared.notes, *notes))
         case "prepare":
             return prepare(delivery, place)
         case "checkout":
@@ -202,6 +229,15 @@ def _step(
             return land(delivery, place)
         case _:
             return salvage(delivery, place)
+
+
+class PodReading(NamedTuple):
+    """What a container is to do that only reads."""
+
+    place: Place
+    agent: PodAgent | None
+    outputs: Path | None
+    reads_usage: bool
 
 
 class PodInstruction(NamedTuple):
@@ -215,6 +251,33 @@ class PodInstruction(NamedTuple):
     """The folder of its outputs, if that is known."""
     reads_usage: bool
     """Whether what the task reports to have used is read."""
+    setup: PodSetup | None = None
+    """What runs in the workspace before the command, if anything does."""
+
+
+def read_only(text: str) -> PodReading:
+    """Reads an instruction for the steps of an agent without a repository.
+
+    Raises:
+        PolicyError: it is invalid; the message names the fields.
+    """
+    content = instructions.parse(text)
+    found = _taken(content)
+    if content:
+        raise PolicyError("InvalidInstruction", f"the instruction has unknown fields: {', '.join(sorted(content))}")
+    return found
+
+
+def _taken(content: dict[str, Any]) -> PodReading:
+    """What all instructions have; it is removed from the content."""
+    place = {name: content.pop(name, None) for name in ("workspace", "private")}
+    agent, outputs = content.pop("agent", None), content.pop("outputs", None)
+    return PodReading(
+        instructions.as_type(Place, place),
+        instructions.as_type(PodAgent, {**agent, "outputs": outputs}) if agent else None,
+        Path(outputs) if outputs else None,
+        content.pop("reads_usage", None) is True,
+    )
 
 
 def read(text: str) -> PodInstruction:
@@ -224,20 +287,13 @@ def read(text: str) -> PodInstruction:
         PolicyError: it is invalid; the message names the fields.
     """
     content = instructions.parse(text)
-    place = {name: content.pop(name, None) for name in ("workspace", "private")}
-    agent, outputs = content.pop("agent", None), content.pop("outputs", None)
-    reads_usage = content.pop("reads_usage", None) is True
+    content.pop("check", None)
+    common = _taken(content)
+    setup = content.pop("setup", None)
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
-    called = instructions.as_type(PodAgent, {**agent, "outputs": outputs}) if agent else None
-    return PodInstruction(
-        delivery,
-        instructions.as_type(Place, place),
-        called,
-        Path(outputs) if outputs else None,
-        reads_usage,
-    )
+    return PodInstruction(delivery, *common, instructions.as_type(PodSetup, setup) if setup else None)
 
 
 if __name__ == "__main__":

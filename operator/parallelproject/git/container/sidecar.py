@@ -160,7 +160,7 @@ def prepare_pod(
         state.skip()
     elif agent:
         state.keep_output()
-        agent.write_prompt()
+        agent.write_prompt(place.workspace)
     return prepared
 
 
@@ -196,40 +196,39 @@ def wait_for_end(place: Place, state: SidecarFolder, is_stopping: Callable[[], b
     return state.wait_end(int((place.private / _LOCK).read_text(encoding="utf-8")))
 
 
-def deliver(
-    delivery: Delivery,
-    place: Place,
-    state: SidecarFolder,
-    *,
-    is_init: bool = True,
-    judge: Callable[[Path, int], EndVerdict | None] | None = None,
-) -> Landed | Failed:
-    """Waits for the end of the command, then lands its work, or keeps it if the command failed.
+class Stopping:
+    """Notes SIGTERM from now on, and does not end by it: stopping half-way has no benefit, since work that is not safe
+    yet would be lost."""
+
+    def __init__(self) -> None:
+        self.is_asked = False
+        signal.signal(signal.SIGTERM, self._note)
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.is_asked = True
+
+
+Judge = Callable[[Path, int], EndVerdict | None]
+"""Gives the verdict on a command, by the file with its output and its exit code; None: the exit code is the verdict."""
+
+
+def judged_end(
+    place: Place, state: SidecarFolder, stopping: Stopping, *, is_init: bool = True, judge: Judge | None = None
+) -> tuple[int | None, EndVerdict | None] | Failed:
+    """Waits for the end of the command; its exit code as the verdict has it, None if it is not known, and the verdict.
 
     Args:
-        delivery: The delivery.
-        place: Where.
+        place: What ``equip`` was called with.
         state: The folder that the two containers share.
+        stopping: Whether the container was asked to end.
         is_init: Whether the wrapper is the first process of its container. If it is, nothing of the task outlives it.
-        judge: Gives the verdict on the command, by the file with its output and its exit code; where it gives none,
-            the exit code is the verdict.
+        judge: Gives the verdict, if there is one beyond the exit code.
 
     Raises:
         StoppedError: SIGTERM came before the command had started.
-        DeliveryError: it did not land.
     """
-    stopping = False
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal stopping
-        stopping = True
-
-    # As soon as there is work, stopping half-way has no benefit: work that is not safe yet would be lost.
-    signal.signal(signal.SIGTERM, stop)
-    if prepared_base(place) is None:
-        return land(delivery, place)
     try:
-        code, token = wait_for_end(place, state, lambda: stopping)
+        code, token = wait_for_end(place, state, lambda: stopping.is_asked)
     except ReplacedError:
         # It may still run: nothing of it is read.
         lost = "the task removed its lock, so its end cannot be detected; nothing of its work is kept"
@@ -239,9 +238,40 @@ def deliver(
         return Failed(Outcome.COMMAND_FAILED, message=lost)
     verdict = judge(state.output, code) if judge and code is not None else None
     if verdict:
-        if stopping:
+        if stopping.is_asked:
             verdict.note_stop()
         code = verdict.exit_code
+    return code, verdict
+
+
+def deliver(
+    delivery: Delivery,
+    place: Place,
+    state: SidecarFolder,
+    *,
+    is_init: bool = True,
+    judge: Judge | None = None,
+) -> Landed | Failed:
+    """Waits for the end of the command, then lands its work, or keeps it if the command failed.
+
+    Args:
+        delivery: The delivery.
+        place: Where.
+        state: The folder that the two containers share.
+        is_init: Whether the wrapper is the first process of its container. If it is, nothing of the task outlives it.
+        judge: Gives the verdict on the command, if there is one beyond its exit code.
+
+    Raises:
+        StoppedError: SIGTERM came before the command had started.
+        DeliveryError: it did not land.
+    """
+    stopping = Stopping()
+    if prepared_base(place) is None:
+        return land(delivery, place)
+    found = judged_end(place, state, stopping, is_init=is_init, judge=judge)
+    if isinstance(found, Failed):
+        return found
+    code, verdict = found
     if code == 0:
         landed = land(delivery, place)
         if verdict is None or landed.outcome is not Outcome.NO_CHANGE or landed.kept:

@@ -17,6 +17,8 @@ class Outcome(StrEnum):
     """This task's work was on the branch before."""
     NO_CHANGE = "NoChange"
     """The task changed nothing."""
+    ENDED = "Ended"
+    """The task's command has succeeded, and there is no repository for its work."""
     SALVAGED = "Salvaged"
     COMMAND_FAILED = "Failed"
     """The task's command failed."""

@@ -25,6 +25,7 @@ from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Person, Place, Policy
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, PolicyError, TransientError
+from parallelproject.git.workspace.added import with_added
 from parallelproject.git.workspace.prepare import prepare
 from parallelproject.git.workspace.work_tree import WORKSPACE_GONE
 from parallelproject.local.agents.call import AgentCall
@@ -39,7 +40,6 @@ from parallelproject.local.delivery.setup import was_setting_up
 from parallelproject.local.delivery.step_note import StepNote, note_step, step_note
 from parallelproject.local.delivery.step_order import StepOrder
 from parallelproject.local.state.questions import take_question
-from parallelproject.local.workspace.added_files import added
 from parallelproject.local.workspace.copied_secrets import secret_values
 from parallelproject.model.names import ASKING_CODES, ENV_OUTPUTS, RESERVED_OUTPUTS
 from parallelproject.model.problem import listed
@@ -295,8 +295,7 @@ class LandingAttempt:
         asked = self._settings["workspace"]
         names = [*asked["copied"], *asked["linked"]] if asked.get("checkout") else []
         secrets = secret_values(Path(asked["checkout"], name) for name in names)
-        policy = replace(delivery.policy, added=added(place.private))
-        return replace(delivery, policy=policy, known_secrets=secrets)
+        return replace(with_added(delivery, place), known_secrets=secrets)
 
     def _make_outputs(self) -> None:
         """Empty, as a new pod finds them; where work continues, with the outputs of that work."""

@@ -7,16 +7,15 @@ to start fast.
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import TransientError
-from parallelproject.git.workspace.beyond_branch import committed, put_back, untracked
+from parallelproject.git.workspace.added import UNDONE, note_made
+from parallelproject.git.workspace.beyond_branch import committed
+from parallelproject.git.workspace.setup_cache import SetupCache, key_of
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
-from parallelproject.local.workspace.added_files import added, note_added, without
-from parallelproject.local.workspace.setup_cache import SetupCache, key_of
 from parallelproject.local.workspace.setup_failure import SetupFailures, in_words
 from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.problem import listed
@@ -127,13 +126,9 @@ class SetupStep:
             return failed, ()
         if failed:
             return self._failed(failed, text, say), ()
-        if changed := put_back(self._delivery, self._place):  # first: what is ignored is what the branch ignores
-            say(f"setup changed files of the branch, which is undone: {listed(changed, _SHOWN)}")
-        earlier, workspace = added(self._place.private), self._place.workspace
-        before = replace(self._delivery.policy, added=earlier)
-        found = [path for path in untracked(self._delivery, self._place) if not before.is_added(path)]
-        paths = without(found, workspace, earlier)
-        note_added(self._place.private, workspace, paths)
+        changed, paths = note_made(self._delivery, self._place)
+        if changed:
+            say(f"{UNDONE}: {listed(changed, _SHOWN)}")
         say(f"setup took {time.monotonic() - began:.1f} s")
         return None, paths
 

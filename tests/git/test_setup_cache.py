@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from parallelproject.local.workspace import setup_cache
-from parallelproject.local.workspace.setup_cache import SetupCache
+from parallelproject.git.workspace import setup_cache
+from parallelproject.git.workspace.setup_cache import SetupCache
 
 
 class Place:

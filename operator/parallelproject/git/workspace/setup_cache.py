@@ -1,4 +1,4 @@
-"""What setup has made, kept below the state directory by the content of its key files, and copied for later attempts.
+"""What setup has made, kept in a folder by the content of its key files, and copied for later attempts.
 
 ``KEY`` is a folder with the files and the list of their paths. It is written under another name and renamed: what has
 the name is complete. Who makes or reads one holds its lock. Standard library only, to start fast.
@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from parallelproject.folder_removal import remove, try_to_remove
-from parallelproject.local.workspace.added_files import clone, is_free, note_added
+from parallelproject.git.workspace.added import clone, is_free, note_added
 
 _KEPT = 3
 """Keys that are kept: the last ones that were used."""
@@ -25,7 +25,7 @@ _POLL = 0.05
 
 
 class SetupCache:
-    """The cache of one run."""
+    """The cache of one setup: that of a run on this machine, or one on a volume of pods."""
 
     def __init__(self, folder: Path) -> None:
         """Describes it; the folder is made."""
