@@ -75,7 +75,7 @@ def _dependents(graph: CompiledGraph, plan: Plan, tasks: Sequence[str]) -> dict[
 
 
 def _taken_out(state: VerificationState, graph: CompiledGraph, plan: Plan, printed: str) -> VerificationState:
-    """The work is off the branch: its tasks have failed, and the rest is verified anew."""
+    """The work is off the branch: its tasks have failed, and the rest is verified again."""
     found = json.loads(printed)
     commit, tasks = str(found["commit"]), [str(task) for task in found["tasks"]]
     tasks = [task for task in dict.fromkeys([*state.reverting, *tasks]) if task in graph.index]

@@ -41,7 +41,7 @@ def command_template(
         key: The run.
         role: The role.
         command: The command and its arguments, as they are.
-        variables: Environment variables, besides those of each run.
+        variables: Its own environment variables, in addition to those of each run.
         inherited: Labels and annotations of the project that reach its pods.
     """
     template = pod_template(spec, role)
