@@ -20,6 +20,7 @@ SPREAD = (
     "tests/local/test_faults.py",
     "tests/forge/test_killed.py",
     "tests/git/test_killed.py",
+    "tests/git/test_agent_killed.py",
     "tests/git/test_line.py",
     "tests/git/test_at_once.py",
     "tests/gitea/test_killed.py",

@@ -15,14 +15,14 @@ from tests.git.test_pod import SECONDS
 from tests.sampling import Sampler
 
 pytestmark = [pytest.mark.usefixtures("wrapper"), pytest.mark.timeout(1200)]
-KEPT = 2
+KEPT = 1
 
 
 def has_landed(remote: Remote) -> bool:
     return f"{REFS}/a/landed" in remote.refs()
 
 
-@pytest.mark.sampled(3)
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("lands", [True, False])
 @pytest.mark.parametrize("victim", VICTIMS)
 @pytest.mark.parametrize("moment", MOMENTS)

@@ -118,6 +118,26 @@ def test_what_setup_makes_is_copied_for_the_same_key_files_on_a_volume(remote: R
     assert remote.files() - remote.files("main") == {"of-a", "of-b", "made/more"}
 
 
+def test_our_containers_may_run_again_wherever_they_were_cut_off(remote: Remote) -> None:
+    cache = remote.folder / "volume"
+    cache.mkdir()
+    fields: dict[str, Any] = {"cache": str(cache), "cacheKey": ["b.txt"]}
+    first = SetupPod(remote, "a", **fields)
+    first.prepare()
+    first.set_up()
+    (made,) = (file for file in cache.rglob("made") if file.is_dir())
+    first._result(first._git("after-setup"))  # once more: it has noted all, and keeps what was kept
+    assert made.is_dir()
+    second = SetupPod(remote, "b", **fields)
+    second.prepare()
+    (second.setup_state / "skip").unlink()  # it had been killed before it wrote this
+    second.prepare()
+    second.set_up()
+    assert second.runs() == 1
+    second.work("echo 1 > of-b")
+    assert remote.files() - remote.files("main") == {"of-b"}
+
+
 def test_a_volume_that_cannot_be_used_keeps_no_task_from_running(remote: Remote) -> None:
     missing = remote.folder / "no-volume"
     pod = SetupPod(remote, cache=str(missing), cacheKey=["b.txt"])

@@ -14,7 +14,7 @@ from pathlib import Path
 from parallelproject.git.container.sidecar import SidecarFolder
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import DeliveryError, Outcome, TransientError
-from parallelproject.git.workspace.added import UNDONE, note_made
+from parallelproject.git.workspace.added import UNDONE, added, note_made
 from parallelproject.git.workspace.beyond_branch import committed
 from parallelproject.git.workspace.prepare import Prepared, prepared_base
 from parallelproject.git.workspace.setup_cache import SetupCache, key_of
@@ -48,7 +48,8 @@ class PodSetup:
         Returns:
             Lines for people.
         """
-        if prepared_base(place) is None:
+        was_copied = (place.private / _DONE).exists()  # by a run of this container that was interrupted
+        if was_copied or prepared_base(place) is None:
             SidecarFolder(self.state).skip()
             return ()
         try:
@@ -78,13 +79,14 @@ class PodSetup:
             return Prepared(Outcome.LAND_ONLY)
         if (place.private / _DONE).exists():
             return Prepared(Outcome.PREPARED, base)
+        is_first = not added(place.private)  # else an earlier run of this container has noted a part of what was made
         try:
             changed, made = note_made(delivery, place)
         except OSError as error:
             raise TransientError("Setup", f"what setup made cannot be noted: {error}") from None
         notes = [f"{UNDONE}: {listed(changed, _SHOWN)}"] if changed else []
         try:
-            if found := self._key(delivery, place):
+            if is_first and (found := self._key(delivery, place)):
                 with self._cache(delivery).turn(found[0], _until(_TURN_SECONDS)) as is_ours:
                     if is_ours:
                         self._cache(delivery).save(found[0], place.workspace, made)
