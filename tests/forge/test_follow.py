@@ -19,7 +19,7 @@ from tests.forge.world import World
 from tests.git.remote import ENVIRONMENT, Remote, git
 from tests.local.runner import until
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.sampled(5, of_file=True)]
 
 BRANCH = "parallel/shop"
 COMMAND = """
