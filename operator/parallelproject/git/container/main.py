@@ -21,17 +21,20 @@ from typing import Any, NamedTuple
 
 from parallelproject.agents.attempt_files import usage_of
 from parallelproject.core.planner.agent_usage import report_trouble
+from parallelproject.core.steps.step import OWN, StepVerdict
 from parallelproject.core.verification.check_message import said_in
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.asking import CommandVerdict, EndVerdict
 from parallelproject.git.container.checking import PodCheck, check_out_pod, report_check
+from parallelproject.git.container.pod_step import PodStep, StepEnded
+from parallelproject.git.container.short_text import end_of, start_of
 from parallelproject.git.container.sidecar import Failed, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import GitFailedError
-from parallelproject.git.plumbing.outcome import AGENT_FAILED, TransientError
+from parallelproject.git.plumbing.outcome import AGENT_FAILED, GATE_REJECTED, TransientError
 from parallelproject.git.workspace.prepare import Prepared, check_out_tip, prepare
 from parallelproject.model.names import USAGE
 from parallelproject.model.problem import listed
@@ -44,6 +47,8 @@ _LEFT_OUT = {
     "notLanded": "it is never part of a task's work",
     "hidden": "rules of the base, or rules that the task added, ignore it",
 }
+_NOT_IN_RESULT = frozenset({"report", "is_printed"})
+"""Fields of an end that its result does not have: the report of a gate is below it."""
 _UNITS_MAX = 8
 """Maximum number of units of a report: it shares the bytes of the result."""
 _IGNORED_SHOWN = 5
@@ -78,25 +83,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder: Path | None = None
     reads_usage = False
     outputs: dict[str, str] = {}
+    report: Callable[[int], str] | None = None
     try:
         instruction = read(instructions.asked(asked.file, VARIABLE))
         folder, reads_usage = instruction.outputs, instruction.reads_usage
         ended = _step(
             asked,
-            instruction.delivery,
-            instruction.place,
-            instruction.agent,
+            instruction,
             partial(_judge, instruction.agent, instruction.outputs, verdicts),
         )
         code = 0
-        if isinstance(ended, Failed) and verdicts:
+        if isinstance(ended, Failed) and verdicts and verdicts[-1].exit_code:
             code = AGENT_FAILED
         elif isinstance(ended, Failed) and ended.exit_code is None:
             # If the end of a command is not known, the result must not look as if its work had landed.
             code = TransientError.exit_code
-        if isinstance(ended, Landed) and asked.step == "deliver":
+        elif isinstance(ended, StepEnded) and ended.outcome is StepVerdict.REJECTED:
+            code, report = GATE_REJECTED, partial(_report, ended, instruction.step)
+        if asked.step == "deliver" and _puts_out(instruction.step, ended):
             outputs = _outputs(folder)
-        result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
+        fields = asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))}
+        result = instructions.shown({name: value for name, value in fields.items() if name not in _NOT_IN_RESULT})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
@@ -108,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(verdicts[-1].message)
         _say(verdicts[-1].question)
     _log(result)
-    instructions.answer(result, asked.result, outputs=outputs)
+    instructions.answer(result, asked.result, outputs=outputs, report=report)
     return code
 
 
@@ -150,6 +157,19 @@ def _outputs(folder: Path | None) -> dict[str, str]:
     return found.values
 
 
+def _puts_out(step: PodStep | None, ended: object) -> bool:
+    """Whether the outputs of an attempt are those of its task: of its own work, not of what judges it."""
+    if step is not None and step.name != OWN:
+        return False
+    return isinstance(ended, Landed | StepEnded)
+
+
+def _report(ended: StepEnded, step: PodStep | None, taken: int) -> str:
+    """The report of a gate, as far as it fits below a result of so many bytes."""
+    most = (step.message_max if step else instructions.MESSAGE_MAX) - taken
+    return end_of(ended.report, most) if ended.is_printed else start_of(ended.report, most)
+
+
 def _usage(outputs: Path) -> Mapping[str, str]:
     """What the task reports to have used. What does not count is named in the log."""
     found = usage_of(outputs / USAGE)
@@ -182,18 +202,18 @@ def _say(line: str | None) -> None:
 
 
 def _step(
-    asked: argparse.Namespace,
-    delivery: Delivery,
-    place: Place,
-    agent: PodAgent | None,
-    judge: Callable[[Path, int], EndVerdict | None],
-) -> Prepared | Landed | Salvaged | Failed:
+    asked: argparse.Namespace, instruction: "PodInstruction", judge: Callable[[Path, int], EndVerdict | None]
+) -> Prepared | Landed | Salvaged | Failed | StepEnded:
+    delivery, place, step = instruction.delivery, instruction.place, instruction.step
     match asked.step:
         case "deliver":
-            state = SidecarFolder(asked.state)
-            return sidecar.deliver(delivery, place, state, is_init=not asked.not_init, judge=judge)
+            return sidecar.deliver(
+                delivery, place, SidecarFolder(asked.state), is_init=not asked.not_init, judge=judge, step=step,
+                outputs=instruction.outputs,
+            )  # fmt: skip
         case "prepare" if asked.state:
-            return sidecar.prepare_pod(delivery, place, SidecarFolder(asked.state), asked.tools, asked.wrapper, agent)
+            state = SidecarFolder(asked.state)
+            return sidecar.prepare_pod(delivery, place, state, asked.tools, asked.wrapper, instruction.agent, step)
         case "prepare":
             return prepare(delivery, place)
         case "checkout":
@@ -215,6 +235,8 @@ class PodInstruction(NamedTuple):
     """The folder of its outputs, if that is known."""
     reads_usage: bool
     """Whether what the task reports to have used is read."""
+    step: PodStep | None = None
+    """The step of the task that it is at, where the task has steps."""
 
 
 def read(text: str) -> PodInstruction:
@@ -226,7 +248,7 @@ def read(text: str) -> PodInstruction:
     content = instructions.parse(text)
     place = {name: content.pop(name, None) for name in ("workspace", "private")}
     agent, outputs = content.pop("agent", None), content.pop("outputs", None)
-    reads_usage = content.pop("reads_usage", None) is True
+    reads_usage, step = content.pop("reads_usage", None) is True, content.pop("step", None)
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
@@ -237,6 +259,7 @@ def read(text: str) -> PodInstruction:
         called,
         Path(outputs) if outputs else None,
         reads_usage,
+        instructions.as_type(PodStep, step) if step else None,
     )
 
 
