@@ -82,7 +82,7 @@ def test_the_instruction_is_one_that_pproj_git_reads() -> None:
     tasks = [{"id": "a", "title": "A title", "description": "ü" * 30_000, "files": ["src/**"]}]
     made = job(spec(git={"author": author, "branch": "work/x"}, conflicts=conflicts, tasks=tasks), number=3)
     notes = made["spec"]["template"]["metadata"]["annotations"]
-    delivery, place, _, outputs, _ = read(notes["parallelproject.io/delivery"])
+    delivery, place, _, outputs, *_ = read(notes["parallelproject.io/delivery"])
     assert (delivery.branch, delivery.base_ref, delivery.run, delivery.task) == ("work/x", "main", OWNER.uid, "a")
     assert (delivery.attempt, delivery.title, delivery.author.name) == (3, "A title", "agents")
     assert (delivery.policy.files, delivery.policy.enforce_files) == (("src/**",), True)
@@ -322,7 +322,7 @@ def test_an_agent_is_the_command_and_the_git_container_reads_what_it_leaves() ->
 
 def test_of_a_command_that_is_no_agent_only_a_question_is_read() -> None:
     made = job(spec())
-    _, _, agent, outputs, _ = read(made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
+    _, _, agent, outputs, *_ = read(made["spec"]["template"]["metadata"]["annotations"]["parallelproject.io/delivery"])
     assert agent is None
     by_path = {mount["mountPath"]: mount for mount in containers(made)["git"]["volumeMounts"]}
     assert by_path[str(outputs)]["readOnly"] is True

@@ -6,7 +6,7 @@ from parallelproject.executors.base.executor import CheckStart
 from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import inherited
 from parallelproject.executors.job import single_run
-from parallelproject.executors.job.delivery_pod import add_delivery
+from parallelproject.executors.job.delivery_pod import add_delivery, message_max
 from parallelproject.executors.job.pod import (
     OUTPUTS,
     TASK_VOLUME,
@@ -14,7 +14,6 @@ from parallelproject.executors.job.pod import (
     Json,
     add_variables,
     child,
-    entries,
     folder,
     harden,
     joined,
@@ -29,9 +28,6 @@ from parallelproject.model.spec import Git, Spec
 CHECK_FILE = "check.json"
 _KEPT_SECONDS = 6 * 3600
 """How long a Job is kept, with its log, if the operator does not remove it."""
-_MESSAGE_MAX, _MESSAGES_MAX = 4096, 12_288
-"""Bytes that the kubelet keeps of the termination message of a container, and of all of a pod: each gets its share."""
-_MESSAGE_MIN = 1024
 
 
 def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
@@ -85,9 +81,8 @@ def _role_of(spec: Spec, launch: CheckLaunch) -> str | None:
 
 def _what(launch: CheckLaunch, pod: Json) -> Json:
     """The fields of ``PodCheck``."""
-    containers = len(entries(pod["containers"])) + len(entries(pod.get("initContainers")))
     fields: Json = {
-        "messageMax": max(_MESSAGE_MIN, min(_MESSAGE_MAX, _MESSAGES_MAX // containers)),
+        "messageMax": message_max(pod),
         "probe": launch.probe.name if launch.probe else "",
         "base": launch.work.base if launch.work else "",
         "tip": launch.work.tip if launch.work else "",

@@ -29,6 +29,9 @@ PREPARE, GIT = "prepare", "git"
 DELIVERY_FILE = "delivery.json"
 _STATE = "/pproj/state"
 _CREDENTIALS_VOLUME = "pproj-credentials"
+_MESSAGE_MAX, _MESSAGES_MAX = 4096, 12_288
+"""Bytes that the kubelet keeps of the termination message of a container, and of all of a pod: each gets its share."""
+_MESSAGE_MIN = 1024
 _REQUESTS = {"cpu": "20m", "memory": "64Mi"}
 
 
@@ -84,6 +87,17 @@ def add_delivery(
     # Before the init containers of the template, which may need the checkout.
     pod["initContainers"] = joined([prepare], pod.get("initContainers"))
     pod["containers"].append(git_container)
+
+
+def message_max(pod: Mapping[str, Any], more: int = 0) -> int:
+    """Maximum bytes of the termination message of one of our containers.
+
+    Args:
+        pod: The spec of the pod.
+        more: Number of the containers that are still to be added to it.
+    """
+    containers = len(entries(pod.get("containers"))) + len(entries(pod.get("initContainers"))) + more
+    return max(_MESSAGE_MIN, min(_MESSAGE_MAX, _MESSAGES_MAX // max(1, containers)))
 
 
 def trust_checkout(container: Json) -> None:
