@@ -80,6 +80,7 @@ def test_lost_at_any_call_of_git_it_is_followed_by_one_that_ends_the_same(
         assert code == (KILLED if at else 0)
         return killer.calls.read_text().split()
 
+    remote.attempt("first").prepare()  # makes the branch, so that all attempts have the same calls
     calls = attempt("t0", 0)
     for at, command in sampled(list(enumerate(calls, 1)), KEPT, lambda call: call[1] == "push"):
         task = f"t{at}"
