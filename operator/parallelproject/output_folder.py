@@ -6,7 +6,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
-from parallelproject.model.names import RESERVED_OUTPUTS
+from parallelproject.model.names import REJECTED, RESERVED_OUTPUTS
 from parallelproject.model.output_values import OUTPUT_MAX, is_output, value_of
 from parallelproject.model.problem import quoted
 from parallelproject.plain_file import open_plain
@@ -15,6 +15,9 @@ ENTRIES_MAX = 1000
 """Maximum number of files in the folder. With more, none is an output: which ones would be up to the file system."""
 _SEEN_MAX = 10_000
 """Entries of the folder and of folders in it that are looked at, for the paths of files."""
+
+_REJECTION_MAX = 64 * 1024
+"""Bytes that are read of the report of a gate."""
 
 
 class OutputsFound(NamedTuple):
@@ -58,6 +61,15 @@ def read_outputs(folder: str) -> OutputsFound:
         return OutputsFound(values, tuple(ignored))
     finally:
         os.close(opened)
+
+
+def read_rejection(folder: str) -> str | None:
+    """The text by which a gate rejects the work, by the folder of its outputs; None where no such plain file is."""
+    file = open_plain(os.path.join(folder, REJECTED))  # noqa: PTH118 - a Path costs as much
+    if file is None:
+        return None
+    with os.fdopen(file, "rb") as found:
+        return found.read(_REJECTION_MAX).decode(errors="replace")
 
 
 def files_below(folder: str) -> dict[str, str]:

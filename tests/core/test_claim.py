@@ -19,6 +19,9 @@ claims = st.builds(
         tuple
     ),
     st.integers(0, 9),
+    st.booleans(),
+    st.sampled_from(["", "review", "unit-tests"]),
+    st.sampled_from(["", "Held", "Passed"]),
 )
 
 

@@ -3,7 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parallelproject.core.followups.job_history import FinishedAttempt, beyond_limit, in_order
+from parallelproject.core.followups.job_history import FinishedAttempt, beyond_limit, in_order, midway_tasks
+from parallelproject.core.graph.graph import compile_graph
+from parallelproject.core.planner.attempt import Record
+from parallelproject.core.planner.plan import Ledger, plan
+from parallelproject.core.steps.step import StepEnd, StepVerdict
+from parallelproject.model.project import parse_spec
+from parallelproject.model.status import TaskState
 from parallelproject.model.work import WorkKey
 
 JOBS = [
@@ -25,6 +31,16 @@ def test_the_last_job_of_a_task_that_runs_again_stays() -> None:
     ]
     assert in_order(failed_twice, {"b"}) == failed_twice[:1]
     assert beyond_limit(failed_twice, 0, {"b"}) == failed_twice[:1]
+
+
+def test_all_jobs_of_a_task_midway_through_its_steps_stay() -> None:
+    stepped = [FinishedAttempt(WorkKey.of_task("b", number, step), True, 5.0) for number, step in ((1, ""), (2, "g"))]
+    assert beyond_limit([*JOBS[:1], *stepped], 0, (), {"b"}) == JOBS[:1]
+    spec = parse_spec({"tasks": [{"id": i} for i in "abc"], "steps": [{"name": "g", "command": ["x"], "gate": True}]})
+    held = (StepEnd("", 1, StepVerdict.HELD),)
+    records = {"b": Record(attempts=1, steps=held), "c": Record(TaskState.SUCCEEDED, 2, steps=held)}
+    decided = plan(compile_graph(spec), spec, Ledger(records), {}, 9.0)
+    assert midway_tasks(decided) == {"b"}
 
 
 def test_without_a_limit_all_stay() -> None:

@@ -19,10 +19,10 @@ from parallelproject.core.report.status import read_row, render_row, render_stat
 from parallelproject.core.report.why.why import why
 from parallelproject.core.steps.standing import Standing, maker_of, standing
 from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict, TaskStep
-from parallelproject.executors.base.cluster_checks import local_only
+from parallelproject.executors.base.cluster_checks import no_steps
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
-from parallelproject.model.spec import FailurePolicy, Spec
+from parallelproject.model.spec import ExecutorKind, FailurePolicy, Spec
 from parallelproject.model.status import Reason, TaskState, TaskStatus
 from tests.core import test_laws as laws
 from tests.core.examples import examples
@@ -340,8 +340,35 @@ def test_each_end_of_a_step_is_one_event() -> None:
     ]
 
 
-def test_a_cluster_refuses_steps() -> None:
-    assert [problem.place for problem in local_only(project())] == ["spec.steps[0]", "spec.steps[1]"]
+@pytest.mark.parametrize(
+    ("executor", "git", "found"),
+    [
+        ("Job", True, ""),
+        ("Job", False, "need spec.git in a cluster: the work between two steps is kept in the repository"),
+        ("Workflow", True, "are not for executor Workflow"),
+    ],
+)
+def test_a_cluster_accepts_steps_where_their_work_can_be_held(executor: str, git: bool, found: str) -> None:
+    spec = project().model_copy(update={"executor": ExecutorKind(executor)})
+    spec = spec.model_copy(update={"git": parse_spec({"git": {"url": "https://g.example/x"}}).git}) if git else spec
+    problems = list(no_steps(spec))
+    assert [problem.place for problem in problems] == ["spec.steps"] * bool(found)
+    assert found in str(problems)
+
+
+def test_what_its_own_work_has_put_out_counts_when_that_has_landed() -> None:
+    out, other = (("answer", "42"),), (("answer", "of the gate"),)
+    held = Attempt(1, Phase.HELD, outputs=out)
+    rejected = Attempt(2, Phase.REJECTED, step="review", exit_code=1)
+    formatted = Attempt(3, Phase.HELD, step="format", outputs=other)
+    midway = settle(NEW, [held, rejected, formatted])
+    assert midway.outputs == out
+    row = render_row("a", TaskState.PENDING, 0, None, midway, midway.outputs)
+    for before in (midway, read_row(row)):
+        done = settle(before, [Attempt(4, Phase.SUCCEEDED, step="review", commit="c")])
+        assert (done.state, done.outputs) == (TaskState.SUCCEEDED, out)
+        again = settle(before, [Attempt(4, Phase.FAILED, step="review", reason="Conflict")])
+        assert again.outputs == (), "all of it is done again"
 
 
 @pytest.mark.parametrize(

@@ -31,15 +31,22 @@ class Pod:
     """One attempt's pod."""
 
     def __init__(
-        self, remote: Remote, task: str, *, before: tuple[str, ...] = (), number: int = 1, **fields: Any
+        self,
+        remote: Remote,
+        task: str,
+        *,
+        before: tuple[str, ...] = (),
+        number: int = 1,
+        folder: str = "",
+        **fields: Any,
     ) -> None:
         self.remote, self.task, self._before = remote, task, before
-        self.folder = remote.folder / f"pod-{task}-{number}"
+        self.folder = remote.folder / f"pod-{folder or task}-{number}"
         names = ("workspace", "private", "state", "bin")
         self.workspace, self.private, self.state, self.tools = (self.folder / name for name in names)
-        for folder in (self.workspace, self.private, self.state, self.tools):
-            folder.mkdir(parents=True)
-            folder.chmod(0o777)
+        for each in (self.workspace, self.private, self.state, self.tools):
+            each.mkdir(parents=True)
+            each.chmod(0o777)
         self._file = self.folder / "delivery.json"
         place = {"workspace": str(self.workspace), "private": str(self.private), "attempt": number}
         self._file.write_text(json.dumps(instruction(remote, task, **place, **fields)))

@@ -426,7 +426,8 @@ class SpecStep(Model):
     role: RoleName | None = None
     """Role that runs it: its agent or its command, and its limit of running tasks."""
     command: Annotated[list[Annotated[str, Field(max_length=4096)]], Field(max_length=100)] = []
-    """The command and its arguments, in place of that of the role. It runs in a checkout with the work of the task."""
+    """The command and its arguments, in place of that of the role. It runs in a checkout with the work of the task; in a
+    cluster, without a role, in the podTemplate of the task's own role."""
     gate: StrictBool = False
     """Whether it judges the work: exit code 0 accepts it, any other one rejects it, and so does a file
     PPROJ_OUTPUTS/rejected.md. What a gate changes is discarded. What any other step changes becomes part of the work."""
@@ -740,8 +741,7 @@ class Spec(Model):
     workspace: Workspace = Workspace()
     """The checkout in which a task works."""
     steps: Annotated[list[SpecStep], Field(max_length=STEPS_MAX)] = []
-    """What each task goes through after its own work, in this order, before it lands as one commit. In a local run with
-    git only."""
+    """What each task goes through after its own work, in this order, before it lands as one commit. With git only."""
     verification: Verification | None = None
     """Checks of what has landed together, after each level. With git, on one shared branch."""
     hooks: Hooks | None = None

@@ -311,7 +311,7 @@ class TaskStatus(Model):
     fallback: Annotated[str, Field(max_length=63)] | None = None
     """The role that ran the last attempt in place of its own."""
     step: Annotated[str, Field(max_length=63)] | None = None
-    """The step that its last attempt was at, if that was not its own work. In a local run only, as steps."""
+    """The step that its last attempt was at, if that was not its own work."""
     steps: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=1000)] | None = None
     """How its attempts at steps ended, as STEP:ATTEMPT:END:FAILURES. The end is Held, Passed, Rejected or Conflict."""
     commit: Annotated[str | None, Field(max_length=64)] = None

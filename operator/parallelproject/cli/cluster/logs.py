@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from parallelproject.cli.cluster.state import has_ended, rows
 from parallelproject.cli.output.failure import Failure
+from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.report.status import read_row
+from parallelproject.core.steps.step import OWN
 from parallelproject.executors.job.setup_pod import AFTER_SETUP, SETUP
 from parallelproject.kube.client import Api, ApiError
 from parallelproject.model.names import KUBECTL_CONTAINER, job_name
@@ -71,7 +74,7 @@ class PodLogs:
 
     async def _of_attempt(self, project: Json, task: str, number: int, *, follow: bool) -> AsyncIterator[bytes]:
         metadata = project["metadata"]
-        job = job_name(metadata["name"], metadata["uid"], WorkKey.of_task(task, number))
+        job = job_name(metadata["name"], metadata["uid"], WorkKey.of_task(task, number, _step(project, task, number)))
         pods = f"/api/v1/namespaces/{metadata['namespace']}/pods"
         pod = await self._pod(pods, job)
         has_setup_log = False
@@ -126,6 +129,14 @@ def _setup_of(pod: Json) -> Json:
 
 def _attempts(project: Json, task: str) -> int:
     return next((int(row.get("attempts") or 0) for row in rows(project) if row["id"] == task), 0)
+
+
+def _step(project: Json, task: str, number: int) -> str:
+    """The step that an attempt was at; empty for the task's own work."""
+    record = next((read_row(row) for row in rows(project) if row["id"] == task), NEW)
+    if number == record.attempts:
+        return record.step
+    return next((end.step for end in record.steps if end.attempt == number), OWN)
 
 
 def _started(project: Json, tasks: list[str] | None) -> Iterator[tuple[str, int]]:

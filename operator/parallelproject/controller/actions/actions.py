@@ -14,8 +14,10 @@ from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.core.hooks.hook_runs import HookLaunch
+from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.plan import Launch, Plan
+from parallelproject.core.planner.step_at import step_at
 from parallelproject.core.verification.check_run import CheckLaunch
 from parallelproject.executors.base.executor import CheckStart, HookStart, PublishStart, RepairStart, TaskStart
 from parallelproject.executors.base.optional import Publishes, RunsHooks, Verifies
@@ -68,14 +70,19 @@ class Actions:
         if graph is None or spec is None:
             return
         for launch in launches:
-            key = WorkKey.of_task(graph.ids[launch.task], launch.number)
-            before = key._replace(attempt=launch.number - 1)
+            task, records = graph.ids[launch.task], project.ledger.records
+            record = records.get(task, NEW)
+            at = step_at(graph, spec, launch.task, record)
+            key = WorkKey.of_task(task, launch.number, at.name)
+            before = WorkKey.of_task(task, launch.number - 1, record.step)
             earlier, previous = observed.parts(before), observed.view(before)
-            fallback = acting.get(graph.role[launch.task])
-            records, claim = project.ledger.records, claim_of(graph, launch.task, fallback).to_json()
+            fallback = acting.get(graph.role_at(launch.task, at.name))
+            claim = claim_of(graph, launch.task, fallback, at.name, at.moves_on).to_json()
+            judged = at.reported(record)
             start = TaskStart(
                 key, project.owner, project.metadata, spec, graph, launch.task, claim, records, earlier,
-                previous, project.templates, fallback, repair_of(key.task),
+                previous, project.templates, fallback, repair_of(key.task), at,
+                observed.parts_of(task, judged) if judged else (),
             )  # fmt: skip
             try:
                 manifest = project.executor.task(start)

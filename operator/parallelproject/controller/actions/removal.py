@@ -10,7 +10,13 @@ from weakref import WeakKeyDictionary
 from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.keeper import Keeper
 from parallelproject.controller.projects.project import Project
-from parallelproject.core.followups.job_history import FinishedAttempt, beyond_limit, in_order, rerun_tasks
+from parallelproject.core.followups.job_history import (
+    FinishedAttempt,
+    beyond_limit,
+    in_order,
+    midway_tasks,
+    rerun_tasks,
+)
 from parallelproject.core.planner.plan import Plan
 from parallelproject.executors.base.optional import Refused, RemovesFinished
 from parallelproject.kube.client import Api, ApiError
@@ -48,7 +54,9 @@ class Removal:
         project.observed.counts_finished = spec is not None and spec.job_history_limit is not None
         if spec is None or spec.job_history_limit is None:
             return
-        for ended in beyond_limit(self._finished(project), spec.job_history_limit, rerun_tasks(decided)):
+        for ended in beyond_limit(
+            self._finished(project), spec.job_history_limit, rerun_tasks(decided), midway_tasks(decided)
+        ):
             self._removed_of(project).add(ended.key)
             task = asyncio.create_task(self._enforce(project, ended))
             self._tasks.add(task)
@@ -84,7 +92,8 @@ class Removal:
         ]
         for owner in (project, *sorted(others, key=lambda p: (not p.is_completed, p.created))):
             needed = rerun_tasks(owner.decided) if owner.decided is not None else set()
-            for ended in in_order(self._finished(owner), needed):
+            midway = midway_tasks(owner.decided) if owner.decided is not None else set()
+            for ended in in_order(self._finished(owner), needed, midway):
                 self._removed_of(owner).add(ended.key)
                 view = owner.observed.view(ended.key)
                 if await self._delete(owner, ended):

@@ -11,6 +11,7 @@ from typing import Any
 
 from parallelproject.controller.actions.evidence import Evidence, HeldJob, hold_of
 from parallelproject.controller.projects.project import Project
+from parallelproject.core.steps.step import OWN
 from parallelproject.executors.base.executor import Executor
 from parallelproject.executors.base.identity import controller_of
 from parallelproject.executors.base.optional import Hold, HoldsEvidence
@@ -99,5 +100,8 @@ def _is_attempt(project: Project, name: str) -> bool:
         return True  # not known while the spec is invalid
     owner, number = project.owner, int(found[1])
     tasks = {*project.graph.ids, *project.ledger.records}  # tasks that were removed from the spec may still be stopping
-    keys = [WorkKey.of_publishing(number), *(WorkKey.of_task(task, number) for task in tasks)]
+    steps = {OWN, *(step.name for step in project.spec.steps)} if project.spec else {OWN}
+    steps |= {record.step for record in project.ledger.records.values()}
+    keys = [WorkKey.of_publishing(number)]
+    keys += [WorkKey.of_task(task, number, step) for task in tasks for step in steps]
     return any(names.job_name(owner.name, owner.uid, key) == name for key in keys)

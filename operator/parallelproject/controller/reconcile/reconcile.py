@@ -28,6 +28,7 @@ from parallelproject.core.hooks.hook_runs import HookReport
 from parallelproject.core.planner.plan import Plan, plan
 from parallelproject.core.planner.stops import Stop, stops_of_all
 from parallelproject.core.report.status import rejected_status, render_status
+from parallelproject.executors.base.observed import key_of_attempt
 from parallelproject.kube.clock import ServerClock
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Spec
@@ -123,7 +124,7 @@ class Reconciler:
         self._actions.launch(project, decided.launches, decided.acting, partial(self._verification.repair_of, project))
         self._stop(project, decided.stops)
         for unseen in decided.unseen:
-            self._actions.lookup.look_up(project, WorkKey.of_task(unseen.id, unseen.number))
+            self._actions.lookup.look_up(project, WorkKey.of_task(unseen.id, unseen.number, unseen.step))
         self._hooks.act(project, hooks, decided)
         verified = self._verification.verify(project, spec, graph, decided)
         published = self._publishing.publish(project, spec, graph, decided, now)
@@ -159,7 +160,7 @@ class Reconciler:
 
     def _stop(self, project: Project, stops: Iterable[Stop]) -> None:
         for stop in stops:
-            self._actions.stop(project, WorkKey.of_task(stop.id, stop.attempt.number), stop.why)
+            self._actions.stop(project, key_of_attempt(stop.id, stop.attempt), stop.why)
 
     def _write(
         self,

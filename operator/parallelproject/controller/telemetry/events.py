@@ -22,7 +22,7 @@ _BY_THEIR_NAME = frozenset(
     {
         What.SUSPENDED, What.RESUMED, What.ACCEPTED, What.TASK_FAILED, What.JOB_SUSPENDED, What.JOB_RESUMED,
         What.UNDECLARED, What.SHARED, What.KEPT, What.NEEDS_APPROVAL, What.NEEDS_INPUT, What.HOOK_FAILED,
-        What.GROUP_PHASE,
+        What.GROUP_PHASE, What.STEP_REJECTED,
     }
 )  # fmt: skip
 _BY_THEIR_REASON = frozenset({What.REJECTED, What.COMPLETED, What.REPORTED})

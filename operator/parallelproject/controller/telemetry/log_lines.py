@@ -14,11 +14,15 @@ _SHOWN = frozenset(
     {
         What.ACCEPTED, What.REJECTED, What.SUSPENDED, What.RESUMED, What.STARTED, What.SUCCEEDED, What.FAILED,
         What.STOPPED, What.TASK_FAILED, What.SKIPPED, What.LANDED, What.LEVEL_COMPLETED, What.COMPLETED,
-        What.HOOK_STARTED, What.HOOK_SUCCEEDED, What.HOOK_FAILED,
+        What.HOOK_STARTED, What.HOOK_SUCCEEDED, What.HOOK_FAILED, What.STEP_PASSED, What.STEP_REJECTED,
     }
 )  # fmt: skip
 _BY_THEIR_REASON = frozenset({What.REJECTED, What.COMPLETED, What.REPORTED})
-_OF_ATTEMPTS = frozenset({What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.TASK_FAILED})
+_OF_ATTEMPTS = frozenset(
+    {
+        What.STARTED, What.SUCCEEDED, What.FAILED, What.STOPPED, What.TASK_FAILED, What.STEP_PASSED, What.STEP_REJECTED,
+    }
+)  # fmt: skip
 
 
 class LogLines:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.claim import Claim
-from parallelproject.core.planner.outputs import Outputs
+from parallelproject.core.planner.outputs import Outputs, outputs_of
 from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict
 from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.status import Reason, TaskState
@@ -168,7 +168,8 @@ class Record(NamedTuple):
     retry_at: float | None = None
     """When the limit that the last one met is over, where that is known."""
     outputs: Outputs = ()
-    """What it put out for the tasks that depend on it."""
+    """What it put out for the tasks that depend on it. Of a task that is midway through its steps: the same of its own
+    work, which counts when that has landed."""
     fallback: str | None = None
     """The role that ran the last attempt in place of the role of the task."""
     usage: AgentUsage | None = None
@@ -252,7 +253,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 used, NO_INQUIRY, at, (),
             ))  # fmt: skip
     (
-        state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, _, role,
+        state, number, failures, reason, code, started, ended, job, conflicts, landed, _, deferrals, until, made, role,
         usage, inquiry, step, steps,
     ) = record  # fmt: skip
     if state is _SUCCEEDED:
@@ -288,7 +289,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 number = max(number, *(a.number for a in attempts if a.phase not in NOT_CREATED))
             return Record(
                 _SUCCEEDED, number, failures, None, None, began, end, name, conflicts, commit, notes, deferrals, None,
-                outputs, fallback, used.plus(usage) if used else usage, _closed(inquiry), at, steps,
+                outputs or made, fallback, used.plus(usage) if used else usage, _closed(inquiry), at, steps,
             )  # fmt: skip
         started, job, role, step = began or started, name or job, fallback, at
         if phase is _ACTIVE:
@@ -298,6 +299,8 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
             usage = used.plus(usage) if used else usage
             verdict = _VERDICTS.get(phase)
             if verdict is not None:
+                if verdict is StepVerdict.HELD and at == OWN:
+                    made = outputs_of({**dict(made), **dict(outputs)})  # they count when its work has landed
                 steps, inquiry = (*steps, StepEnd(at, found, verdict, failures)), _closed(inquiry)
                 rejected = verdict is StepVerdict.REJECTED
                 reason, code, until = (
@@ -312,6 +315,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 elif phase is not _LOST and why == _CONFLICT:
                     conflicts += 1
                     if steps:  # all of it is done again
+                        made = ()
                         steps = (*steps, StepEnd(at, found, StepVerdict.CONFLICT, failures))
                 elif phase is not _LOST and asks_for_later(why, exit_code) and deferrals < DEFERRALS_MAX:
                     deferrals += 1
@@ -320,7 +324,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 reason = "Lost" if phase is _LOST else why
                 code, until = exit_code, retry_at
     return Record(
-        state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until, (),
+        state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until, made,
         role, usage, inquiry, step, steps,
     )  # fmt: skip
 

@@ -10,10 +10,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.steps.step import OWN, StepVerdict
 from parallelproject.model.spec import ROLE_PATTERN
 
 _FILES_MAX, _PATTERN_MAX, _SLOTS_MAX = 100, 258, 1000
 """The operator's claims are smaller. A claim that someone else wrote must not block the planner."""
+_MOVES_ON = (StepVerdict.HELD.value, StepVerdict.PASSED.value)
 _ROLE = re.compile(ROLE_PATTERN.removesuffix("$"))
 
 
@@ -30,6 +32,11 @@ class Claim(NamedTuple):
     it."""
     is_fallback: bool = False
     """Whether its role runs it in place of the role of the task, whose limit is used up."""
+    step: str = OWN
+    """The step of the task that it is at; ``OWN`` is the task's own work."""
+    moves_on: str = ""
+    """The verdict by which the task moves on to another step if it ends well, Held or Passed; empty: the task has
+    succeeded."""
 
     @property
     def fallback(self) -> str | None:
@@ -51,10 +58,20 @@ class Claim(NamedTuple):
         return _parsed(text)
 
 
-def claim_of(graph: CompiledGraph, task: int, fallback: str | None = None) -> Claim:
-    """The claim of an attempt that is started now, by the role of the task or by a fallback of that."""
+def claim_of(
+    graph: CompiledGraph, task: int, fallback: str | None = None, step: str = OWN, moves_on: str = ""
+) -> Claim:
+    """The claim of an attempt that is started now.
+
+    Args:
+        graph: The compiled spec.
+        task: The task.
+        fallback: The role that runs it in place of that of the step.
+        step: The step of the task that it is at. Its Job goes to the queue of the task.
+        moves_on: See ``Claim.moves_on``.
+    """
     slots = 0 if graph.queue[task] else 1
-    return Claim(fallback or graph.role[task], graph.files[task], slots, fallback is not None)
+    return Claim(fallback or graph.role_at(task, step), graph.files[task], slots, fallback is not None, step, moves_on)
 
 
 @lru_cache(maxsize=4096)  # most changes of a Job leave this text unchanged
@@ -68,7 +85,12 @@ def _parsed(text: str) -> Claim | None:
         found: Any = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return _sound(found.get("role"), found.get("files"), found.get("slots"), found.get("is_fallback"))
+    claim = _sound(found.get("role"), found.get("files"), found.get("slots"), found.get("is_fallback"))
+    step, moves_on = found.get("step"), found.get("moves_on")
+    return claim._replace(
+        step=step if isinstance(step, str) and _ROLE.fullmatch(step) else OWN,
+        moves_on=moves_on if moves_on in _MOVES_ON else "",
+    )
 
 
 def _sound(role: object, files: object, slots: object, is_fallback: object = False) -> Claim:

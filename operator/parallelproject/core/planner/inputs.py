@@ -16,8 +16,14 @@ _VALUES_SHOWN, _VALUE_SHOWN = 5, 40
 
 
 def outputs_in_status(graph: CompiledGraph, task: int, record: Record) -> Outputs:
-    """The outputs of a task that a status has: no plan goes by others, so that a restart decides the same."""
-    if not record.outputs or record.state is not TaskState.SUCCEEDED:
+    """The outputs of a task that has succeeded, as a status has them: no plan goes by others, so that a restart decides
+    the same."""
+    return outputs_kept(graph, task, record) if record.state is TaskState.SUCCEEDED else ()
+
+
+def outputs_kept(graph: CompiledGraph, task: int, record: Record) -> Outputs:
+    """What a status has of the outputs of a task, also of one that is midway through its steps."""
+    if not record.outputs:
         return ()
     needed = graph.conditions.needed
     return kept(record.outputs, share(len(graph.ids), len(needed), task in needed), needed.get(task, frozenset()))

@@ -33,6 +33,8 @@ class Unseen(NamedTuple):
     id: str
     number: int
     job: str | None
+    step: str = OWN
+    """The step of the task that it is at."""
 
 
 @dataclass(slots=True, eq=False)
@@ -280,7 +282,7 @@ class Snapshot:
         if live:
             self.live[task_id] = live
         if is_unseen:
-            self.unseen[task_id] = Unseen(task_id, record.attempts, record.job)
+            self.unseen[task_id] = Unseen(task_id, record.attempts, record.job, record.step)
             claims.append(None)
         if claims:
             self.held[task_id] = tuple(held_by(self.graph, i, claim) for claim in claims)

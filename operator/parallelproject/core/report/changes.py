@@ -328,12 +328,13 @@ def _of_attempts(task: str, old: Record, new: Record, seen: Sequence[Attempt] | 
     if not ends:
         return [Event(What.STARTED, task, number) for number in started]
     known = {attempt.number: attempt for attempt in seen or ()}
+    steps = {end.attempt: end.step for end in new.steps}
     events = [(number, 0, Event(What.STARTED, task, number)) for number in started]
     for number, (what, reason) in _numbered(ends, over(old), over(new), known):
         attempt = known.get(number)
         begin, end = (attempt.started, attempt.ended) if attempt else (None, None)
         code = attempt.exit_code if attempt else None
-        step = attempt.step if attempt else new.step if number == new.attempts else ""
+        step = attempt.step if attempt else steps.get(number, new.step if number == new.attempts else "")
         if number == over(new):
             begin, end = new.started or begin, new.ended or end
             code = new.exit_code if code is None and what is What.FAILED else code

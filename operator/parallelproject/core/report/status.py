@@ -17,7 +17,7 @@ from parallelproject.core.hooks.phases import phases
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NEW, Attempt, DeliveryNotes, Inquiry, Record, settle
 from parallelproject.core.planner.constraints.pools import MetLimit, PoolWindow
-from parallelproject.core.planner.inputs import outputs_in_status
+from parallelproject.core.planner.inputs import outputs_kept
 from parallelproject.core.planner.outputs import Outputs, kept, kept_text, outputs_of, share
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.planner.spending import RoleSpending, ends, is_whole, role_at_end
@@ -182,7 +182,7 @@ def render_status(
     records = plan.ledger.records
     asking = sum(bool(record.inquiry.attempt) for record in records.values())
     rows = [
-        render_row(task_id, state, graph.level[i], plan.reasons[i], record, outputs_in_status(graph, i, record), asking)
+        render_row(task_id, state, graph.level[i], plan.reasons[i], record, outputs_kept(graph, i, record), asking)
         for i, (task_id, state) in enumerate(zip(graph.ids, plan.states, strict=True))
         for record in (records.get(task_id, NEW),)
     ]
@@ -413,7 +413,7 @@ def render_row(
             row |= {key: count for key, count in record.notes._asdict().items() if count}
         if record.usage is not None:
             row |= record.usage.shown()
-        if state is _SUCCEEDED and outputs:
+        if (state is _SUCCEEDED or record.steps) and outputs:
             row["outputs"] = dict(outputs)
     return row
 

@@ -29,12 +29,7 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: steps, notifications, what a workspace gets of the user's machine, feedback on pull
-    requests.
-    """
-    for i, step in enumerate(spec.steps):
-        hint = "remove it, or use pproj run; a task that depends on the one that it follows can do the same"
-        yield Problem(f"spec.steps[{i}]", f"is for local runs only: {quoted(step.name)}", hint)
+    """What only local runs have: notifications, feedback on pull requests, what a workspace gets of the machine."""
     workspace = spec.workspace
     in_template = spec.executor is ExecutorKind.WORKFLOW
     mount = "mount a Secret, a ConfigMap or a volume in the podTemplate"
@@ -57,6 +52,18 @@ def local_only(spec: Spec) -> Iterator[Problem]:
     if spec.notify is not None:
         hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
         yield Problem("spec.notify", "is for local runs only", hint)
+
+
+def no_steps(spec: Spec) -> Iterator[Problem]:
+    """Steps where nothing hands the work from one to the next: the container that lands it does."""
+    if not spec.steps:
+        return
+    if spec.executor is ExecutorKind.WORKFLOW:
+        found = "are not for executor Workflow: no container there holds the work between two steps, and judges it"
+        yield Problem("spec.steps", found, "remove them, or use executor Job")
+    elif spec.git is None:
+        found = "need spec.git in a cluster: the work between two steps is kept in the repository"
+        yield Problem("spec.steps", found, "set spec.git, or remove them; a task that depends on another can judge it")
 
 
 def budgets_not_observed(spec: Spec) -> Iterator[Problem]:

@@ -7,15 +7,18 @@ from typing import Any, NamedTuple
 from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.attempt import NO_NOTES, DeliveryNotes
 from parallelproject.core.planner.outputs import Outputs, outputs_of
+from parallelproject.core.steps.step import StepVerdict
 from parallelproject.executors.base.agent_session import AgentSession
-from parallelproject.executors.base.task_file import conflict_feedback
-from parallelproject.git.plumbing.outcome import AGENT_FAILED, DeliveryError, Outcome
+from parallelproject.executors.base.task_file import conflict_feedback, gate_feedback
+from parallelproject.git.plumbing.outcome import AGENT_FAILED, GATE_REJECTED, DeliveryError, Outcome
 from parallelproject.model.output_values import is_output, value_of
 from parallelproject.model.status import Reason
 
 _BY_CODE = {error.exit_code: Reason(error.outcome.value) for error in DeliveryError.__subclasses__()}
 """Why work did not land, by the exit code of the container that lands it; any other code is TRANSIENT."""
 _CODES = {error.outcome: error.exit_code for error in DeliveryError.__subclasses__()}
+_DONE = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
+_MOVES_ON = frozenset({StepVerdict.HELD, StepVerdict.PASSED})
 _COMMIT = 10
 """Characters of a commit's hash that are recorded."""
 
@@ -43,9 +46,15 @@ class Delivered(NamedTuple):
     question: str = ""
     """What it asks a person."""
     outputs: Outputs = ()
-    """The outputs of a task whose work has landed, or that changed nothing."""
+    """The outputs of a task whose own work has landed, or is held, or that changed nothing."""
     session: AgentSession | None = None
     """The session of its agent, which the next attempt may continue."""
+    is_done: bool = False
+    """Whether the task needs nothing more: its work has landed, or it changed nothing."""
+    verdict: StepVerdict | None = None
+    """How an attempt at a step has ended by which its task moves on to another step."""
+    report: str = ""
+    """What has to change, of a gate that has rejected the work."""
 
 
 NOT_DELIVERED = Delivered()
@@ -67,13 +76,19 @@ def delivered(code: int, message: str) -> Delivered:
     session = AgentSession.read(verdict)
     if code == AGENT_FAILED:
         return _of_agent(verdict, ref)._replace(usage=usage, session=session)
+    if code == GATE_REJECTED:
+        return _of_gate(report, message.partition("\n")[2])._replace(usage=usage, session=session)
     if code:
         reason = _BY_CODE.get(code, Reason.TRANSIENT)
         conflict = paths if reason is Reason.CONFLICT and isinstance(paths, list) else ()
         return Delivered(reason, None, tuple(map(str, conflict)), ref, usage=usage, session=session)
     notes = DeliveryNotes(_length(report, "undeclared"), _length(report, "shared"), _length(report, "kept"))
     short = commit[:_COMMIT] if isinstance(commit, str) else None
-    return Delivered(None, short, (), ref, notes, usage=usage, outputs=_outputs(message), session=session)
+    outcome = report.get("outcome")
+    return Delivered(
+        None, short, (), ref, notes, usage=usage, outputs=_outputs(message), session=session,
+        is_done=outcome in _DONE, verdict=StepVerdict(outcome) if outcome in _MOVES_ON else None,
+    )  # fmt: skip
 
 
 def _outputs(message: str) -> Outputs:
@@ -125,12 +140,24 @@ def feedback_of(failed: Delivered | None, number: int) -> str:
         failed: The result of that attempt.
         number: Its number.
     """
-    if failed is None or not (failed.explanation or failed.reason is Reason.CONFLICT):
+    if failed is None or not (failed.explanation or failed.reason is Reason.CONFLICT) or failed.verdict:
         return ""
     kept = f"The work of attempt {number} is kept in the repository: {failed.ref}" if failed.ref else ""
     if failed.explanation:
         return "\n".join(filter(None, (f"Attempt {number} ended with {failed.explanation}", kept))) + "\n"
     return conflict_feedback(number, failed.paths, kept)
+
+
+def report_of(judged: Delivered | None, number: int, *, by_itself: bool) -> str:
+    """What a step gets of a gate that has rejected the work.
+
+    Args:
+        judged: The result of the attempt of the gate; None: it is not known any more.
+        number: Its number.
+        by_itself: Whether the gate itself reads it, in order to judge again.
+    """
+    found, report = (judged.explanation, judged.report) if judged else ("", "")
+    return gate_feedback(number, found or f"attempt {number} rejected the work", report, by_itself=by_itself)
 
 
 def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:
@@ -151,6 +178,18 @@ def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:
         retry_at=float(until) if isinstance(until, int | float) else None,
         explanation="\n".join(lines),
         question=str(verdict.get("question") or verdict.get("message") or "") if reason is Reason.NEEDS_INPUT else "",
+    )
+
+
+def _of_gate(result: Mapping[str, Any], report: str) -> Delivered:
+    """The verdict of a gate against the work. One that cannot be read is a verdict all the same."""
+    code = result.get("exitCode")
+    return Delivered(
+        Reason.GATE_FAILED,
+        exit_code=code if isinstance(code, int) else 1,
+        explanation=str(result.get("message") or ""),
+        verdict=StepVerdict.REJECTED,
+        report=report,
     )
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
+from parallelproject.core.planner.step_at import NO_STEPS, StepAt
 from parallelproject.git.plumbing.address import parse
 from parallelproject.git.plumbing.delivery import Delivery, Person
 from parallelproject.git.plumbing.outcome import PolicyError
-from parallelproject.git.plumbing.refs import check_branch, task_branch
+from parallelproject.git.plumbing.refs import TaskRefs, check_branch, task_branch
 from parallelproject.model.branches import landing_branch, level_branch, offered_branch
 from parallelproject.model.problem import Problem, ProblemsError
 from parallelproject.model.spec import Git, Spec, Workspace, WorkspaceHistory
@@ -40,6 +41,8 @@ def instruction(
     outputs: str = "",
     repair: int = 0,
     setup: Json | None = None,
+    at: StepAt = NO_STEPS,
+    message_max: int = 0,
 ) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 
@@ -56,6 +59,8 @@ def instruction(
             outputs and what it reports to have used.
         repair: Number of the repair of what the task has landed; 0: its own work.
         setup: What runs in the workspace before the command: the fields of ``PodSetup``.
+        at: The step of the task that it is at.
+        message_max: Maximum bytes of a result with the report of a gate.
     """
     described = graph.tasks[task]
     fields = _checkout(spec, git, project, uid) | {
@@ -72,6 +77,16 @@ def instruction(
     }
     if repair:
         fields["repair"] = repair
+    if at.standing.work:
+        fields["continues"] = TaskRefs(uid, graph.ids[task], repair=repair).held(at.standing.work)
+    if at.has_steps:
+        fields["step"] = {
+            "name": at.name,
+            "gate": at.is_gate,
+            "last": at.standing.is_last,
+            "onlyLands": at.only_lands,
+            "messageMax": message_max,
+        }
     if git.author:
         fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
     if agent:

@@ -14,6 +14,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.hooks.hook_runs import HookLaunch
 from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.planner.step_at import NO_STEPS, StepAt
 from parallelproject.core.verification.check_run import CheckLaunch
 from parallelproject.core.verification.probe import Probe
 from parallelproject.executors.base.owner import Owner
@@ -131,6 +132,10 @@ class TaskStart:
     """The role that runs it in place of the role of the task."""
     repair: RepairStart | None = None
     """None: it does its own work."""
+    at: StepAt = NO_STEPS
+    """The step of the task that it is at."""
+    judged: Sequence[Any] = ()
+    """Views of the parts of the attempt at a gate whose report it gets (``StepAt.reported``)."""
 
 
 @dataclass(frozen=True, slots=True)

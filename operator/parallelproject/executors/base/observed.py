@@ -23,7 +23,10 @@ from parallelproject.executors.base.optional import (
 )
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
-from parallelproject.model.work import PUBLISHING, Work, WorkKey
+from parallelproject.model.work import PUBLISHING, Work, WorkKey, WorkKind
+
+_WELL = frozenset({Phase.SUCCEEDED, Phase.HELD, Phase.PASSED})
+"""How attempts end well: that of the task, or of a step of it."""
 
 
 class ObservedAttempts:
@@ -48,7 +51,7 @@ class ObservedAttempts:
         self._settled_holds: dict[
             WorkKey, tuple[bool, Attempt | None]
         ] = {}  # held and ended: is it deleted; the attempt
-        self._numbers: dict[Work, set[int]] = defaultdict(set)
+        self._keys: dict[Work, set[WorkKey]] = defaultdict(set)  # of a task with those of its steps
         self.attempts: dict[str, tuple[Attempt, ...]] = {}
         """By task id, every attempt that is observed."""
         self.unsettled: dict[str, tuple[Attempt, ...]] = {}
@@ -197,6 +200,11 @@ class ObservedAttempts:
         """The attempts at a piece of work."""
         return self.attempts.get(work.task, ()) if work.is_task else self._others.get(work, ())
 
+    def parts_of(self, task: str, number: int) -> list[Part]:
+        """The observed parts of an attempt at a task, whatever step it was at."""
+        keys = [key for key in self._keys.get(Work(WorkKind.TASK, task), ()) if key.attempt == number]
+        return [part for key in keys for part in self.parts(key)]
+
     @property
     def others(self) -> Mapping[Work, Sequence[Attempt]]:
         """The running attempts that the planner does not decide on."""
@@ -274,16 +282,16 @@ class ObservedAttempts:
             return found
         for task, attempts in self.attempts.items():
             for attempt in attempts:
-                key = WorkKey.of_task(task, attempt.number)
+                key = key_of_attempt(task, attempt)
                 view = self.view(key)
                 ended = None if view is None else self._removes.finished_at(view)
                 if ended is not None and is_recorded(attempt, task):
-                    found.append(FinishedAttempt(key, attempt.phase is Phase.SUCCEEDED, attempt.ended or ended))
+                    found.append(FinishedAttempt(key, attempt.phase in _WELL, attempt.ended or ended))
         return found
 
     def _refresh(self, key: WorkKey) -> None:
-        work = key.work
-        self._numbers[work].add(key.attempt)
+        work = _whole(key)
+        self._keys[work].add(key)
         known = key in self._views or key in self._gone or key in self._creations.under_way
         view = self._views.get(key)
         is_orphan = bool(self._parts.get(key)) and not known
@@ -292,9 +300,9 @@ class ObservedAttempts:
             (self._orphans.add if is_orphan else self._orphans.discard)(key)
             self.changed = True
         own, attempts = None, []
-        for number in sorted(self._numbers[work]):
-            found = self._attempt(key if number == key.attempt else key._replace(attempt=number))
-            own = found if number == key.attempt else own
+        for each in sorted(self._keys[work], key=_number):
+            found = self._attempt(each)
+            own = found if each == key else own
             if found is not None:
                 attempts.append(found)
         self._note_hold(key, own)
@@ -327,7 +335,7 @@ class ObservedAttempts:
             and attempt.running
             and not attempt.is_suspended
             and not attempt.waits_for_quota
-            if attempt.started is not None and self._is_not_started(WorkKey.of_task(task, attempt.number))
+            if attempt.started is not None and self._is_not_started(key_of_attempt(task, attempt))
         ]
         if since:
             self._not_started[task] = min(since)
@@ -359,8 +367,25 @@ class ObservedAttempts:
     def _attempt(self, key: WorkKey) -> Attempt | None:
         view, parts = self._views.get(key), self._parts.get(key)
         if view or parts or key in self._gone:
-            return self.executor.attempt(key.attempt, view, list(parts.values()) if parts else (), key in self._gone)
-        return self._creations.attempt(key)
+            seen = list(parts.values()) if parts else ()
+            found: Attempt | None = self.executor.attempt(key.attempt, view, seen, key in self._gone)
+        else:
+            found = self._creations.attempt(key)
+        return found._replace(step=key.step) if found and key.step and key.is_task else found
+
+
+def key_of_attempt(task: str, attempt: Attempt) -> WorkKey:
+    """The key of an attempt at a task, or at a step of it."""
+    return WorkKey.of_task(task, attempt.number, attempt.step)
+
+
+def _whole(key: WorkKey) -> Work:
+    """What the attempts of a key are counted with: those at the steps of a task with those at its own work."""
+    return Work(key.kind, key.task) if key.is_task else key.work
+
+
+def _number(key: WorkKey) -> tuple[int, str]:
+    return key.attempt, key.step
 
 
 def _late(executor: Executor[Any]) -> tuple[float, Reason] | None:

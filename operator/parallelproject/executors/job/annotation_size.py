@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from parallelproject.core.graph.steps import steps_by_task
 from parallelproject.executors.base.delivery_instruction import BODY_MAX
 from parallelproject.executors.base.pod import Json
 from parallelproject.model.output_values import OUTPUT_MAX
@@ -88,13 +89,14 @@ def cut_feedback(feedback: str, name: str, others: Json) -> str:
 def too_much(spec: Spec) -> Iterator[Problem]:
     """Tasks whose pods would have larger annotations than the API server accepts."""
     usual = spec.defaults.role or (spec.roles[0].name if len(spec.roles) == 1 else None)
-    for i, task in enumerate(spec.tasks):
-        size = known_size(spec, task, spec.role(task.role or usual))
+    for i, (task, steps) in enumerate(zip(spec.tasks, steps_by_task(spec), strict=True)):
+        roles = dict.fromkeys([task.role or usual, *(step.role for step in steps)])
+        size = max(known_size(spec, task, spec.role(role)) for role in roles)
         if size > ANNOTATIONS_BYTES:
             found = (
                 f"the annotations of its pod need about {size:,} bytes; the API server accepts {ANNOTATIONS_BYTES:,}"
             )
-            hint = "shorten its texts and those of its role, or put a task between it and its dependencies"
+            hint = "shorten its texts and those of its roles, or put a task between it and its dependencies"
             yield Problem(f"spec.tasks[{i}]", found, hint)
 
 

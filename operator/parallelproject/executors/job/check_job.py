@@ -8,12 +8,11 @@ from parallelproject.executors.base.pod import (
     TASK_VOLUME,
     Json,
     child,
-    entries,
     joined,
 )
 from parallelproject.executors.job import single_run
 from parallelproject.executors.job.command_template import command_template
-from parallelproject.executors.job.delivery_pod import add_delivery
+from parallelproject.executors.job.delivery_pod import add_delivery, message_max
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.setup_pod import setup_of
 from parallelproject.model import names
@@ -22,9 +21,6 @@ from parallelproject.model.spec import Git
 CHECK_FILE = "check.json"
 _KEPT_SECONDS = 6 * 3600
 """How long a Job is kept, with its log, if the operator does not remove it."""
-_MESSAGE_MAX, _MESSAGES_MAX = 4096, 12_288
-"""Bytes that the kubelet keeps of the termination message of a container, and of all of a pod: each gets its share."""
-_MESSAGE_MIN = 1024
 
 
 def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
@@ -59,9 +55,8 @@ def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
 
 def _what(launch: CheckLaunch, pod: Json) -> Json:
     """The fields of ``PodCheck``."""
-    containers = len(entries(pod["containers"])) + len(entries(pod.get("initContainers")))
     fields: Json = {
-        "messageMax": max(_MESSAGE_MIN, min(_MESSAGE_MAX, _MESSAGES_MAX // containers)),
+        "messageMax": message_max(pod),
         "probe": launch.probe.name if launch.probe else "",
         "base": launch.work.base if launch.work else "",
         "tip": launch.work.tip if launch.work else "",

@@ -4,7 +4,8 @@ Without a repository, ``reader`` in place of ``git`` reads how an agent has ende
 checkout, and what runs its command; the private git directory and the credentials are mounted in the two others only.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
+from typing import Any
 
 from parallelproject.executors.base.delivery_instruction import PRIVATE, WORKSPACE, git_problems
 from parallelproject.executors.base.own_container import CREDENTIALS_VOLUME, credentials_of, locked_down
@@ -31,6 +32,9 @@ READING = ("prepare-reading", "read")
 """The steps of the two containers where nothing lands."""
 DELIVERY_FILE = "delivery.json"
 _STATE = "/pproj/state"
+_MESSAGE_MAX, _MESSAGES_MAX = 4096, 12_288
+"""Bytes that the kubelet keeps of the termination message of a container, and of all of a pod: each gets its share."""
+_MESSAGE_MIN = 1024
 
 
 def problems_of(spec: Spec, project: str) -> list[Problem]:
@@ -96,6 +100,17 @@ def add_delivery(
         after = {**prepare, "command": command, "volumeMounts": [*mounts, folder(WORKSPACE)]}
         setup_pod.add_setup(pod, setup, _STATE, after)
     pod["containers"].append(git_container)
+
+
+def message_max(pod: Mapping[str, Any], more: int = 0) -> int:
+    """Maximum bytes of the termination message of one of our containers.
+
+    Args:
+        pod: The spec of the pod.
+        more: Number of the containers that are still to be added to it.
+    """
+    containers = len(entries(pod.get("containers"))) + len(entries(pod.get("initContainers"))) + more
+    return max(_MESSAGE_MIN, min(_MESSAGE_MAX, _MESSAGES_MAX // max(1, containers)))
 
 
 def trust_checkout(container: Json) -> None:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from parallelproject.core.planner.attempt import Attempt
+from parallelproject.core.planner.attempt import NEW, Attempt
 from parallelproject.core.verification.check_message import CheckEnd
+from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.answers import BYTES_MAX, answers_feedback, answers_to
-from parallelproject.executors.base.delivered import feedback_of
+from parallelproject.executors.base.delivered import feedback_of, report_of
 from parallelproject.executors.base.delivery_instruction import IMAGE
 from parallelproject.executors.base.executor import (
     Change,
@@ -31,6 +32,7 @@ from parallelproject.executors.job.observation import (
     attempt_of,
     check_end,
     failure_of,
+    judgement_of,
     session_of,
     view_job,
     view_pod,
@@ -73,7 +75,7 @@ class JobExecutor:
             start.owner, start.spec, start.graph, start.task, start.key.attempt, start.records,
             git_image=self._git_image, feedback=_feedback(start), fallback=start.fallback,
             inherited=inherited(start.spec.job_metadata, start.metadata),
-            repair=start.repair.number if start.repair else 0, before=session_of(start.earlier),
+            repair=start.repair.number if start.repair else 0, at=start.at, before=_session(start),
         )  # fmt: skip
 
     def publishing(self, start: PublishStart) -> Json:
@@ -166,12 +168,22 @@ class JobExecutor:
         return Change(restore_patch(owner, key, uid), STRATEGIC_PATCH)
 
 
+def _session(start: TaskStart) -> AgentSession | None:
+    """The session of the agent of the attempt before, if that was at the same step: another one has another task."""
+    record = start.records.get(start.graph.ids[start.task], NEW)
+    return session_of(start.earlier) if record.step == start.at.name else None
+
+
 def _feedback(start: TaskStart) -> str:
     """What an attempt reads of those before: how the last one failed, and answers to questions."""
     task, number = start.graph.ids[start.task], start.key.attempt
-    role = start.spec.role(start.fallback or start.graph.role[start.task])
+    role = start.spec.role(start.fallback or start.graph.role_at(start.task, start.at.name))
     floor = start.graph.rerun_after.get(start.task, 0)
     space = min(BYTES_MAX, space_for_answers(start.spec, start.graph.tasks[start.task], role))
     answers = answers_feedback(answers_to(start.spec, task, floor, number), space)
-    broken = start.repair.feedback if start.repair else ""
-    return "\n".join(filter(None, (broken, feedback_of(failure_of(start.earlier), number - 1), answers)))
+    broken = start.repair.feedback if start.repair and not start.at.is_gate else ""
+    report, judged = "", start.at.reported(start.records.get(task, NEW))
+    if judged:
+        report = report_of(judgement_of(start.judged), judged, by_itself=start.at.is_gate)
+    failed = feedback_of(failure_of(start.earlier), number - 1)
+    return "\n".join(filter(None, (broken, report, failed, answers)))

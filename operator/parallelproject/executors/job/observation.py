@@ -11,13 +11,14 @@ from parallelproject.core.planner.agent_usage import sum_of
 from parallelproject.core.planner.attempt import STOP_OVERDUE, Attempt, Phase
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
+from parallelproject.core.steps.step import StepVerdict
 from parallelproject.core.times import epoch
 from parallelproject.core.verification.check_message import CheckEnd, read_end
 from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
 from parallelproject.executors.job import delivery_pod, setup_pod
-from parallelproject.git.plumbing.outcome import AGENT_FAILED
+from parallelproject.git.plumbing.outcome import AGENT_FAILED, GATE_REJECTED
 from parallelproject.model.names import (
     ANNOTATION_CHECK,
     ANNOTATION_CLAIM,
@@ -35,6 +36,9 @@ _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Re
 """Reasons on a Job for which the operator stopped the attempt as a failure."""
 
 _OVERDUE = "The check was stopped: its activeDeadlineSeconds have passed."
+_VERDICTS = frozenset({0, AGENT_FAILED, GATE_REJECTED})
+"""Exit codes of the container that lands the work which count whatever the exit code of the task's own container is."""
+_PHASES = {StepVerdict.HELD.value: Phase.HELD, StepVerdict.PASSED.value: Phase.PASSED}
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
 """The kubelet alternates between both while it retries."""
@@ -288,7 +292,7 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
         if code is None:
             continue
         is_cause = code and not (ends.get(agent) or {}).get("exitCode")
-        if is_cause or (name in last and code in (0, AGENT_FAILED)):
+        if is_cause or (name in last and code in _VERDICTS):
             return delivered(code, str(ended.get("message") or ""))
     return NOT_DELIVERED
 
@@ -329,7 +333,7 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
         landed = next((pod.delivered for pod in pods if pod.delivered.commit), NOT_DELIVERED)
         return Attempt(
             number,
-            Phase.SUCCEEDED,
+            _phase_at_success(job, pods),
             started=started,
             ended=ended,
             name=name,
@@ -340,7 +344,19 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
             usage=used,
         )
     failed = next((pod for pod in pods if pod.phase == "Failed" and not pod.disrupted), None)
-    if job and (job.outcome == "Failed" or job.has_ended_by_stop) and not live:
+    # A failed pod is the last one if no other pod can follow: a Job that is resumed, or has tries left, creates another
+    # pod.
+    is_last = (
+        job is not None and failed is not None and not (live or failed.deleting or job.is_suspended or job.may_replace)
+    )
+    has_failed = job is not None and (job.outcome == "Failed" or job.has_ended_by_stop) and not live
+    if job and failed and (is_last or has_failed) and failed.delivered.verdict is StepVerdict.REJECTED:
+        # A gate says that only if it has ended by itself. It counts at once, as a success does.
+        return Attempt(
+            number, Phase.REJECTED, False, False, started, ended or job.ended, Reason.GATE_FAILED,
+            failed.delivered.exit_code, name, claim=spent_as, usage=used,
+        )  # fmt: skip
+    if job and has_failed:
         asks = failed is not None and failed.delivered.reason is Reason.NEEDS_INPUT  # it has ended by itself
         if stopped and job.stopped_for not in _FAILED_BY_STOP and not asks:
             return Attempt(
@@ -375,10 +391,8 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
         return Attempt(number, phase, started=started, ended=ended, name=name, claim=spent_as, usage=used)
     if job is None:
         return Attempt(number, Phase.ACTIVE, True, reason=_trouble_of(pods))
-    # A Job that has failed has ended its pods first: their report will follow. A failed pod releases the slot a second
-    # before its Job reports it, if no other pod can follow: a Job that is resumed, or has tries left, creates another
-    # pod.
-    is_last = failed is not None and not (live or failed.deleting or job.is_suspended or job.may_replace)
+    # A Job that has failed has ended its pods first: their report will follow. The last pod, if it has failed, releases
+    # the slot a second before its Job reports it.
     running = not job.outcome and not is_last
     stopping = stopped and not job.stop_undone
     reason: str | None = _trouble_of(pods)
@@ -396,6 +410,24 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
         number, Phase.ACTIVE, running, stopping, started, reason=reason, name=name, claim=claim,
         is_queued=job.is_queued or job.waits_in_queue,
     )  # fmt: skip
+
+
+def _phase_at_success(job: JobView, pods: Iterable[PodView]) -> Phase:
+    """What the success of a Job is for its task. Where no pod says it, its claim does: nothing counts as landed that
+    was only to be held or judged."""
+    claim = Claim.from_json(job.claim)
+    moves_on = claim.moves_on if claim else ""
+    for pod in pods:
+        if pod.delivered.is_done:
+            return Phase.SUCCEEDED
+        if pod.delivered.verdict:
+            moves_on = pod.delivered.verdict.value
+    return _PHASES.get(moves_on, Phase.SUCCEEDED)
+
+
+def judgement_of(pods: Iterable[PodView]) -> Delivered | None:
+    """How a gate has rejected the work; None: nothing is known of it."""
+    return next((pod.delivered for pod in pods if pod.delivered.verdict is StepVerdict.REJECTED), None)
 
 
 def failure_of(pods: Iterable[PodView]) -> Delivered | None:

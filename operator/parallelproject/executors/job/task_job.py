@@ -12,11 +12,13 @@ from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.inputs import outputs_in_status
 from parallelproject.core.planner.outputs import kept
+from parallelproject.core.planner.step_at import NO_STEPS, StepAt
 from parallelproject.executors.base import publish_pod
 from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
+    no_steps,
     not_verified,
     reserved_metadata,
     too_large,
@@ -69,7 +71,7 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    problems += [*local_only(spec), *budgets_not_observed(spec), *not_verified(spec)]
+    problems += [*local_only(spec), *no_steps(spec), *budgets_not_observed(spec), *not_verified(spec)]
     problems += [*too_many_hooks(spec), *hook_job.problems_of(spec)]
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
@@ -92,10 +94,13 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     )  # which reads templates that were checked above
 
 
-def _outputs(spec: Spec, graph: CompiledGraph, task: int, records: Mapping[str, Record]) -> dict[str, dict[str, str]]:
-    """By task id, the outputs of a task's dependencies, as far as there is space in the annotations of its pod."""
+def _outputs(
+    spec: Spec, graph: CompiledGraph, task: int, records: Mapping[str, Record], role: str | None
+) -> dict[str, dict[str, str]]:
+    """By task id, the outputs of a task's dependencies, as far as there is space in the annotations of the pod of an
+    attempt in a role."""
     found: dict[str, dict[str, str]] = {}
-    left = space_for_outputs(spec, graph.tasks[task], spec.role(graph.role[task]))
+    left = space_for_outputs(spec, graph.tasks[task], spec.role(role))
     for parent in graph.parents[task]:
         outputs = outputs_in_status(graph, parent, records.get(graph.ids[parent], NEW))
         if outputs:
@@ -118,6 +123,7 @@ def job_manifest(
     fallback: str | None = None,
     inherited: Inherited = NOTHING_INHERITED,
     repair: int = 0,
+    at: StepAt = NO_STEPS,
     before: AgentSession | None = None,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
@@ -134,15 +140,20 @@ def job_manifest(
         fallback: The role that runs it in place of the role of the task.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
         repair: Number of the repair of what the task has landed; 0: its own work.
+        at: The step of the task that it is at.
         before: The session of the agent of the previous attempt.
     """
-    role = fallback or graph.role[task]
-    template, agent = pod_template(spec, role), _agent(spec, role)
-    key = WorkKey.of_task(graph.ids[task], number)
+    role = fallback or graph.role_at(task, at.name)
+    # A step that only its command runs is at home where the task is.
+    template = pod_template(spec, role or graph.role[task])
+    has_command = at.step is not None and bool(at.step.command)
+    agent = None if has_command else _agent(spec, role)
+    key = WorkKey.of_task(graph.ids[task], number, at.name)
     level = {names.LABEL_LEVEL: str(graph.level[task])}
-    outputs = _outputs(spec, graph, task, records)
-    described = described_by(spec, graph.role[task], fallback)
+    outputs = _outputs(spec, graph, task, records, role)
+    described = described_by(spec, graph.role_at(task, at.name), fallback)
     document = task_document(owner.name, graph, task, number, records, outputs, described, fallback)
+    document |= {"role": role} | at.described()
     files = {TASK_FILE: (names.ANNOTATION_TASK, json.dumps(document, ensure_ascii=False, separators=(",", ":")))}
     session = agent_pod.resumed(agent, template["spec"], before) if agent else None
     call = agent_pod.call_of(agent, spec.prompt, session) if agent else None
@@ -151,7 +162,10 @@ def job_manifest(
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     if spec.git:
         setup = setup_pod.setup_of(spec.workspace, template["spec"])
-        text = instruction(spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair, setup)
+        most = delivery_pod.message_max(template["spec"], more=4 if setup else 2)
+        text = instruction(
+            spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair, setup, at, most
+        )
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")
     metadata["labels"] = {**inherited.labels, **theirs(metadata.get("labels")), **labels(owner, key), **level}
@@ -159,6 +173,9 @@ def job_manifest(
     container = pod["containers"][0]
     if agent:
         agent_pod.add_command(pod, agent, f"{owner.uid}/{graph.ids[task]}", resumes=session is not None)
+    if at.step is not None and has_command:
+        container["command"] = list(at.step.command)
+        container.pop("args", None)
     metadata["annotations"] = {
         names.KUBECTL_CONTAINER: container["name"],
         **inherited.annotations,
@@ -174,6 +191,9 @@ def job_manifest(
     metadata.pop("name", None)
     harden(pod)
     ours = environment(owner.name, graph, task, number, records, fallback) | {
+        names.ENV_ROLE: role or "",
+        names.ENV_STEP: at.name,
+        names.ENV_ROUND: str(at.standing.round),
         names.ENV_RUN: owner.uid,
         names.ENV_TASK_FILE: f"{TASK_FOLDER}/{TASK_FILE}",
         names.ENV_WORKSPACE: WORKSPACE,
@@ -197,12 +217,16 @@ def job_manifest(
     volumes = [{"name": TASK_VOLUME, "downwardAPI": {"items": items}}, {"name": WORK_VOLUME, "emptyDir": {}}]
     pod["volumes"] = joined(volumes, pod.get("volumes"))
     deadline = graph.tasks[task].active_deadline_seconds or spec.defaults.active_deadline_seconds
+    deadline = (at.step.deadline_seconds if at.step else None) or deadline
     if spec.git or agent:
         steps = ("prepare", "deliver") if spec.git else delivery_pod.READING
         delivery_pod.add_delivery(pod, spec.git, git_image, steps=steps, setup=spec.workspace.setup)
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
-    claim, queue = claim_of(graph, task, fallback).to_json(), queue_labels(spec, graph.queue[task])
+    claim, queue = (
+        claim_of(graph, task, fallback, at.name, at.moves_on).to_json(),
+        queue_labels(spec, graph.queue[task]),
+    )
     return single_run.manifest(
         owner, key, claim, template, deadline, level | queue, inherited, held_by, suspend=bool(queue)
     )

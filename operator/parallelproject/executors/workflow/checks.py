@@ -7,6 +7,7 @@ from parallelproject.executors.base import publish_pod
 from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
+    no_steps,
     not_verified,
     reserved_metadata,
     too_large,
@@ -29,7 +30,14 @@ _NOT_INLINE = {
 
 def problems_of(spec: Spec, project: str) -> list[Problem]:
     """The problems that are known without reading templates."""
-    found = [*reserved_metadata(spec), *_agents(spec), *local_only(spec), *budgets_not_observed(spec), *_roles(spec)]
+    found = [
+        *reserved_metadata(spec),
+        *_agents(spec),
+        *local_only(spec),
+        *no_steps(spec),
+        *budgets_not_observed(spec),
+        *_roles(spec),
+    ]
     found += [
         *not_verified(spec),
         *_hooks(spec),

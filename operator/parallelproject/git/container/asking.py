@@ -15,6 +15,8 @@ class EndVerdict(Protocol):
 
     exit_code: int
     """0 where its work may land."""
+    reason: str
+    """Why it has failed; empty where its work may land."""
 
     def note_no_change(self) -> None:
         """Notes that its work has changed nothing."""
@@ -40,6 +42,7 @@ class CommandVerdict:
     def __init__(self, question: str, exit_code: int) -> None:
         self.question = question
         self.exit_code = exit_code or 1
+        self.reason = "NeedsInput"
         self.message = f"NeedsInput: {one_line(question)}"
 
     @classmethod

@@ -4,7 +4,6 @@ Both report by their termination messages (``core.verification.check_message``).
 the pod may end at any moment: a run without a report runs again.
 """
 
-import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +26,6 @@ from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.outcome import ConflictError
 from parallelproject.git.plumbing.store import GitStore, opened
 from parallelproject.git.workspace.prepare import check_out, prepared_base
-from parallelproject.plain_file import open_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +111,7 @@ def report_check(place: Place, state: SidecarFolder, most: int, answer: Callable
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal stopping
         if not stopping and state.has_started():
-            answer(end_message(ProbeOutcome.STOPPED, _printed(state), most))
+            answer(end_message(ProbeOutcome.STOPPED, state.printed(PRINTED_MAX), most))
         stopping = True
 
     signal.signal(signal.SIGTERM, stop)
@@ -124,21 +122,8 @@ def report_check(place: Place, state: SidecarFolder, most: int, answer: Callable
     except ReplacedError:
         return end_message(ProbeOutcome.BROKEN, "", most, "the check removed its lock: its end is not known")
     if stopping:
-        return end_message(ProbeOutcome.STOPPED, _printed(state), most)
+        return end_message(ProbeOutcome.STOPPED, state.printed(PRINTED_MAX), most)
     if code is None or code == NOT_REPORTED:
         return end_message(ProbeOutcome.BROKEN, "", most, "the command of the check could not be run to its end")
     outcome = ProbeOutcome.FAILED if code else ProbeOutcome.PASSED
-    return end_message(outcome, _printed(state) if code else "", most)
-
-
-def _printed(state: SidecarFolder) -> str:
-    """The end of what the check has printed."""
-    file = open_plain(state.output)
-    if file is None:
-        return ""
-    try:
-        size = os.fstat(file).st_size
-        found = os.pread(file, PRINTED_MAX, max(0, size - PRINTED_MAX))
-    finally:
-        os.close(file)
-    return found.decode(errors="replace")
+    return end_message(outcome, state.printed(PRINTED_MAX) if code else "", most)

@@ -4,7 +4,7 @@ import json
 import os
 import re
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -73,13 +73,24 @@ def answer(
     file: Path | None,
     most: int = RESULT_MAX,
     outputs: Mapping[str, str] = MappingProxyType({}),
+    report: Callable[[int], str] | None = None,
 ) -> None:
     """Writes a result with a maximum size into a file, or to standard output.
 
     Below it are the outputs of the task, a line each: of a message that is cut, the result stays, and so do the first
-    of them. The shortest come first, since those are used as values.
+    of them. The shortest come first, since those are used as values. Or there is a report of a gate below it, as it is.
+
+    Args:
+        result: Its fields.
+        file: The file; None: standard output.
+        most: Maximum bytes of the result.
+        outputs: By name, the outputs.
+        report: Gives the report, by the bytes that the result takes of the message.
     """
     text = encode(result, most)
+    if report is not None:
+        answer_text(f"{text}\n{report(len(text) + 1)}", file)
+        return
     left = MESSAGE_MAX - len(text)
     lines = [f"\n{json.dumps([name, value])}" for name, value in outputs.items()]
     for line in sorted(lines, key=lambda each: (len(each), each)):

@@ -16,7 +16,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -24,19 +24,22 @@ from typing import Any, NamedTuple
 
 from parallelproject.agents.attempt_files import usage_of
 from parallelproject.core.planner.agent_usage import report_trouble
+from parallelproject.core.steps.step import OWN, StepVerdict
 from parallelproject.core.verification.check_message import said_in
 from parallelproject.git.container import instructions, sidecar
 from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.asking import CommandVerdict, EndVerdict
 from parallelproject.git.container.checking import PodCheck, check_out_pod, report_check
 from parallelproject.git.container.pod_setup import PodSetup
+from parallelproject.git.container.pod_step import PodStep, StepEnded
 from parallelproject.git.container.reading import Ended, prepare_reading, read_end
+from parallelproject.git.container.short_text import end_of, start_of
 from parallelproject.git.container.sidecar import Failed, Judge, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import Salvaged, salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import GitFailedError
-from parallelproject.git.plumbing.outcome import AGENT_FAILED, PolicyError, TransientError
+from parallelproject.git.plumbing.outcome import AGENT_FAILED, GATE_REJECTED, PolicyError, TransientError
 from parallelproject.git.workspace.added import with_added
 from parallelproject.git.workspace.prepare import Prepared, check_out_tip, prepare
 from parallelproject.model.names import USAGE
@@ -50,6 +53,8 @@ _LEFT_OUT = {
     "notLanded": "it is never part of a task's work",
     "hidden": "rules of the base, or rules that the task added, ignore it",
 }
+_NOT_IN_RESULT = frozenset({"report", "is_printed"})
+"""Fields of an end that its result does not have: the report of a gate is below it."""
 _UNITS_MAX = 8
 """Maximum number of units of a report: it shares the bytes of the result."""
 _IGNORED_SHOWN = 5
@@ -86,26 +91,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder: Path | None = None
     reads_usage = False
     outputs: dict[str, str] = {}
+    report: Callable[[int], str] | None = None
     try:
         text = instructions.asked(asked.file, VARIABLE)
         instruction = read_only(text) if asked.step in _OF_READING else read(text)
         folder, reads_usage = instruction.outputs, instruction.reads_usage
         judge = partial(_judge, instruction.agent, instruction.outputs, verdicts)
-        ended: Ended | Prepared | Landed | Salvaged | Failed
+        ended: Ended | Prepared | Landed | Salvaged | Failed | StepEnded
+        step: PodStep | None = None
         if isinstance(instruction, PodInstruction):
-            delivery, place = instruction.delivery, instruction.place
-            ended = _step(asked, delivery, place, instruction.agent, instruction.setup, judge)
+            step = instruction.step
+            ended = _step(asked, instruction, judge)
         else:
             ended = _read(asked, instruction, judge)
         code = 0
-        if isinstance(ended, Failed) and verdicts:
+        if isinstance(ended, Failed) and verdicts and verdicts[-1].exit_code:
             code = AGENT_FAILED
         elif isinstance(ended, Failed) and ended.exit_code is None:
             # If the end of a command is not known, the result must not look as if its work had landed.
             code = TransientError.exit_code
-        if isinstance(ended, Ended) or (isinstance(ended, Landed) and asked.step == "deliver"):
+        elif isinstance(ended, StepEnded) and ended.outcome is StepVerdict.REJECTED:
+            code, report = GATE_REJECTED, partial(_report, ended, step)
+        if isinstance(ended, Ended) or (asked.step == "deliver" and _puts_out(step, ended)):
             outputs = _outputs(folder)
-        result = instructions.shown(asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))})
+        fields = asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))}
+        result = instructions.shown({name: value for name, value in fields.items() if name not in _NOT_IN_RESULT})
     except sidecar.StoppedError:
         return sidecar.STOPPED
     except Exception as error:
@@ -117,7 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _say(verdicts[-1].message)
         _say(verdicts[-1].question)
     _log(result)
-    instructions.answer(result, asked.result, outputs=outputs)
+    instructions.answer(result, asked.result, outputs=outputs, report=report)
     return code
 
 
@@ -161,6 +171,19 @@ def _outputs(folder: Path | None) -> dict[str, str]:
     return found.values
 
 
+def _puts_out(step: PodStep | None, ended: object) -> bool:
+    """Whether the outputs of an attempt are those of its task: of its own work, not of what judges it."""
+    if step is not None and step.name != OWN:
+        return False
+    return isinstance(ended, Landed | StepEnded)
+
+
+def _report(ended: StepEnded, step: PodStep | None, taken: int) -> str:
+    """The report of a gate, as far as it fits below a result of so many bytes."""
+    most = (step.message_max if step else instructions.MESSAGE_MAX) - taken
+    return end_of(ended.report, most) if ended.is_printed else start_of(ended.report, most)
+
+
 def _usage(outputs: Path) -> Mapping[str, str]:
     """What the task reports to have used. What does not count is named in the log."""
     found = usage_of(outputs / USAGE)
@@ -200,25 +223,24 @@ def _say(line: str | None) -> None:
 
 
 def _step(
-    asked: argparse.Namespace,
-    delivery: Delivery,
-    place: Place,
-    agent: PodAgent | None,
-    setup: PodSetup | None,
-    judge: Judge,
-) -> Prepared | Landed | Salvaged | Failed:
+    asked: argparse.Namespace, instruction: "PodInstruction", judge: Judge
+) -> Prepared | Landed | Salvaged | Failed | StepEnded:
+    delivery, place, setup = instruction.delivery, instruction.place, instruction.setup
     match asked.step:
         case "deliver":
-            state = SidecarFolder(asked.state)
-            is_init, what_lands = not asked.not_init, with_added(delivery, place)
-            return sidecar.deliver(what_lands, place, state, is_init=is_init, judge=judge)
+            return sidecar.deliver(
+                with_added(delivery, place), place, SidecarFolder(asked.state), is_init=not asked.not_init, judge=judge,
+                step=instruction.step, outputs=instruction.outputs,
+            )  # fmt: skip
         case "after-setup":
             if setup is None:
                 raise PolicyError("InvalidInstruction", "the instruction names no setup")
             return setup.note(delivery, place)
         case "prepare" if asked.state:
             state = SidecarFolder(asked.state)
-            prepared = sidecar.prepare_pod(delivery, place, state, asked.tools, asked.wrapper, agent)
+            prepared = sidecar.prepare_pod(
+                delivery, place, state, asked.tools, asked.wrapper, instruction.agent, instruction.step
+            )
             notes = setup.begin(delivery, place) if setup else ()
             return replace(prepared, notes=(*prepared.notes, *notes))
         case "prepare":
@@ -253,6 +275,8 @@ class PodInstruction(NamedTuple):
     """Whether what the task reports to have used is read."""
     setup: PodSetup | None = None
     """What runs in the workspace before the command, if anything does."""
+    step: PodStep | None = None
+    """The step of the task that it is at, where the task has steps."""
 
 
 def read_only(text: str) -> PodReading:
@@ -289,11 +313,16 @@ def read(text: str) -> PodInstruction:
     content = instructions.parse(text)
     content.pop("check", None)
     common = _taken(content)
-    setup = content.pop("setup", None)
+    setup, step = content.pop("setup", None), content.pop("step", None)
     delivery = instructions.as_type(Delivery, content)
     if delivery.credentials and not delivery.signing_key and (delivery.credentials / _SIGNING_KEY).is_file():
         delivery = replace(delivery, signing_key=delivery.credentials / _SIGNING_KEY)
-    return PodInstruction(delivery, *common, instructions.as_type(PodSetup, setup) if setup else None)
+    return PodInstruction(
+        delivery,
+        *common,
+        instructions.as_type(PodSetup, setup) if setup else None,
+        instructions.as_type(PodStep, step) if step else None,
+    )
 
 
 if __name__ == "__main__":

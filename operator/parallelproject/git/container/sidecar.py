@@ -18,8 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from parallelproject.git.container.agent import PodAgent
+from parallelproject.core.steps.step import StepVerdict
+from parallelproject.git.container.agent import AgentVerdict, PodAgent
 from parallelproject.git.container.asking import EndVerdict
+from parallelproject.git.container.pod_step import (
+    PRINTED_MAX,
+    PodStep,
+    StepEnded,
+    end_without_command,
+    is_done_before,
+    keep_work,
+    land_judged,
+    rejected,
+)
 from parallelproject.git.landing.land import Landed, land
 from parallelproject.git.landing.salvage import salvage
 from parallelproject.git.plumbing.delivery import Delivery, Place
@@ -78,6 +89,18 @@ class SidecarFolder:
     def keep_output(self) -> None:
         """Lets the wrapper write to a file what the command prints."""
         self.output.touch(0o666)
+
+    def printed(self, most: int) -> str:
+        """The end of what the command has printed, of at most so many bytes; empty unless it was kept."""
+        file = open_plain(self.output)
+        if file is None:
+            return ""
+        try:
+            size = os.fstat(file).st_size
+            found = os.pread(file, most, max(0, size - most))
+        finally:
+            os.close(file)
+        return found.decode(errors="replace")
 
     def wait_end(self, inode: int) -> tuple[int | None, str]:
         """Waits until the lock is free; returns the command's exit code and the token that was written with it.
@@ -140,6 +163,7 @@ def prepare_pod(
     tools: Path,
     wrapper: Path = WRAPPER,
     agent: PodAgent | None = None,
+    step: PodStep | None = None,
 ) -> Prepared:
     """Prepares the workspace, and what the task's container needs to run its command.
 
@@ -150,16 +174,22 @@ def prepare_pod(
         tools: The folder that the wrapper is copied to.
         wrapper: The wrapper.
         agent: The coding agent that the command starts, if it does.
+        step: The step of the task that it is at, where the task has steps.
 
     Raises:
         DeliveryError: with what it means for the task.
     """
     equip(place, state, tools, wrapper)
+    if step and is_done_before(delivery, place, step):
+        state.skip()
+        return Prepared(Outcome.LAND_ONLY)
     prepared = prepare(delivery, place)
     if prepared.outcome is not Outcome.PREPARED:
         state.skip()
-    elif agent:
+        return prepared
+    if agent or (step and step.gate):
         state.keep_output()
+    if agent:
         agent.write_prompt(place.workspace)
     return prepared
 
@@ -251,7 +281,9 @@ def deliver(
     *,
     is_init: bool = True,
     judge: Judge | None = None,
-) -> Landed | Failed:
+    step: PodStep | None = None,
+    outputs: Path | None = None,
+) -> Landed | Failed | StepEnded:
     """Waits for the end of the command, then lands its work, or keeps it if the command failed.
 
     Args:
@@ -260,6 +292,8 @@ def deliver(
         state: The folder that the two containers share.
         is_init: Whether the wrapper is the first process of its container. If it is, nothing of the task outlives it.
         judge: Gives the verdict on the command, if there is one beyond its exit code.
+        step: The step of the task that it is at, where the task has steps: then its work may be held, and judged.
+        outputs: The folder of its outputs, if that is known.
 
     Raises:
         StoppedError: SIGTERM came before the command had started.
@@ -267,13 +301,23 @@ def deliver(
     """
     stopping = Stopping()
     if prepared_base(place) is None:
-        return land(delivery, place)
+        return end_without_command(delivery, place, step) if step else land(delivery, place)
     found = judged_end(place, state, stopping, is_init=is_init, judge=judge)
     if isinstance(found, Failed):
         return found
     code, verdict = found
+
+    def may_change_nothing() -> bool:
+        if verdict:
+            verdict.note_no_change()
+        return verdict is None or not verdict.exit_code
+
+    if step and step.gate:
+        return _judged(delivery, place, state, step, None if stopping.is_asked else code, verdict, outputs)
     if code == 0:
-        landed = land(delivery, place)
+        landed = keep_work(delivery, place, step, may_change_nothing) if step else land(delivery, place)
+        if not isinstance(landed, Landed):
+            return landed or Failed(Outcome.COMMAND_FAILED, verdict.exit_code if verdict else code)
         if verdict is None or landed.outcome is not Outcome.NO_CHANGE or landed.kept:
             return landed
         verdict.note_no_change()
@@ -283,3 +327,38 @@ def deliver(
         return Failed(Outcome.COMMAND_FAILED, code, kept.ref, tuple(map(str, kept.kept)))
     except DeliveryError as error:  # how the task ended is reported by its own container
         return Failed(Outcome.COMMAND_FAILED, code, message=f"what it left could not be kept: {error}")
+
+
+def _judged(
+    delivery: Delivery,
+    place: Place,
+    state: SidecarFolder,
+    gate: PodStep,
+    code: int | None,
+    verdict: EndVerdict | None,
+    outputs: Path | None,
+) -> Landed | Failed | StepEnded:
+    """How a gate has ended; what it left in its workspace is no work.
+
+    Args:
+        delivery: The delivery.
+        place: Where.
+        state: The folder that the two containers share.
+        gate: The gate.
+        code: The exit code of its attempt; None: it did not come to its own end, which says nothing about the work.
+        verdict: What is known of its attempt beyond the exit code of its command.
+        outputs: The folder of its outputs.
+
+    Raises:
+        DeliveryError: the work that it has accepted did not land.
+    """
+    if code is None:
+        return Failed(Outcome.COMMAND_FAILED, message=f"{gate.name} was stopped before its end, so there is no verdict")
+    by_agent = isinstance(verdict, AgentVerdict)
+    printed = "" if by_agent else state.printed(PRINTED_MAX)
+    ended = rejected(delivery, gate, verdict.reason if verdict else "", code, outputs, printed, by_agent=by_agent)
+    if ended is not None:
+        return ended
+    if code:
+        return Failed(Outcome.COMMAND_FAILED, code)
+    return land_judged(delivery, place) if gate.last else StepEnded(StepVerdict.PASSED)

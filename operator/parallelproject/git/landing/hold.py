@@ -4,6 +4,7 @@ The commit is based on the commit that the work started from, as the commit of w
 checked out. Such a ref never changes: after an interruption the next process finds all of the work, or nothing of it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from parallelproject.git.landing.land import Landed, land_work, own_work
@@ -16,8 +17,9 @@ from parallelproject.git.plumbing.landed_history import work_of
 from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import Outcome, TransientError
 from parallelproject.git.plumbing.push import Update, push
+from parallelproject.git.plumbing.retrying import patiently
 from parallelproject.git.plumbing.store import GitStore, opened
-from parallelproject.git.workspace.prepare import fetch_held, prepared_base
+from parallelproject.git.workspace.prepare import fetch_held, held_or_gone, prepared_base
 
 _HELD = "held"
 
@@ -34,7 +36,13 @@ class HeldWork:
     """Work outside of the files of the workspace, which is not part of it."""
 
 
-def hold(delivery: Delivery, place: Place, attempt: int) -> HeldWork:
+class NothingHeldError(Exception):
+    """The work changes nothing, and is not to be held then."""
+
+
+def hold(
+    delivery: Delivery, place: Place, attempt: int, may_change_nothing: Callable[[], bool] = lambda: True
+) -> HeldWork:
     """Keeps what is in the workspace of an attempt for the next step, also if nothing has changed.
 
     After an interruption it can be called again and resumes.
@@ -44,9 +52,11 @@ def hold(delivery: Delivery, place: Place, attempt: int) -> HeldWork:
         place: Where it worked.
         attempt: Number of the attempt that is recorded for the work. It is a later one if that finishes what an
             interrupted attempt has left.
+        may_change_nothing: Asked before work is held that changes nothing.
 
     Raises:
         DeliveryError: the work may not land, or cannot be held.
+        NothingHeldError: it changes nothing, and may not do that.
     """
     with opened(delivery, place) as store:
         try:
@@ -58,10 +68,30 @@ def hold(delivery: Delivery, place: Place, attempt: int) -> HeldWork:
                 work = own_work(store, base)
                 commit = work.commit if work else _nothing(store, base)
                 store.keep(_HELD, commit)
+            has_changed = _has_changed(store, commit)
+            if not has_changed and not may_change_nothing():
+                raise NothingHeldError
             ref = save(store, delivery.refs.held(attempt), commit)
-            return HeldWork(ref, commit, _has_changed(store, commit), kept_before(store))
+            return HeldWork(ref, commit, has_changed, kept_before(store))
         except GitFailedError as error:
             raise error.as_outcome() from error
+
+
+def is_held(delivery: Delivery, place: Place) -> bool:
+    """Whether the work of this attempt is held: by another process, which has not reported it.
+
+    Raises:
+        DeliveryError: the remote cannot be asked.
+    """
+    ref = delivery.refs.held(delivery.attempt)
+    with opened(delivery, place) as store:
+        try:
+            listed = patiently(
+                lambda: store.git.remote("ls-remote", "--quiet", "--refs", "--", store.git.address.url, ref)
+            )
+        except GitFailedError as error:
+            raise error.as_outcome() from error
+    return bool(listed.stdout.strip())
 
 
 def land_held(delivery: Delivery, place: Place) -> Landed:
@@ -92,11 +122,12 @@ def set_aside(delivery: Delivery, place: Place) -> str | None:
     """
     with opened(delivery, place) as store:
         try:
-            seen = store.look(delivery.depth)
+            held, _ = held_or_gone(store)
+            seen = store.look(0 if held else delivery.depth)
             if seen.landed or not seen.result:
                 return None
             waits = Update(delivery.refs.result, seen.result, None)
-            if delivery.continues and fetch_held(store) == seen.result:
+            if held == seen.result:
                 push(store.git, [waits])
                 return None
             return save(store, delivery.refs.salvage(delivery.attempt), seen.result, waits)

@@ -33,6 +33,9 @@ class Outcome(StrEnum):
 AGENT_FAILED = 26
 """Exit code of a step whose coding agent has failed, whatever the exit code of its command."""
 
+GATE_REJECTED = 27
+"""Exit code of a step that is a gate of its task and has rejected the work."""
+
 
 class DeliveryError(Exception):
     """A step that failed. The message is for people and contains no credential."""

@@ -56,16 +56,18 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
         try:
             if base:
                 return Prepared(Outcome.PREPARED, base, notes=_notes(store, base))
-            seen = _branch(store)
+            held, gone = held_or_gone(store)
+            seen = _branch(store, 0 if held else delivery.depth)
             if seen.landed:
                 forget_result(store, seen)
                 return Prepared(Outcome.ALREADY_LANDED, commit=seen.landed)
             if seen.result:
                 return Prepared(Outcome.LAND_ONLY, commit=seen.result)
+            if gone:
+                raise gone
             assert seen.tip
             if delivery.depth == 0:
                 _fetch_names(store)
-            held = fetch_held(store) if delivery.continues else None
             base = store.text("rev-parse", f"{held}^") if held else seen.tip
             check_out(store, base, held)
             return Prepared(Outcome.PREPARED, base, notes=_notes(store, base))
@@ -127,11 +129,24 @@ def fetch_held(store: GitStore) -> str:
     except GitFailedError as error:
         if error.cause is not Cause.MISSING_REF:
             raise
-        ref = store.delivery.continues
+        ref, again = store.delivery.continues, "pproj run --fresh" if store.delivery.local else "pproj rerun"
         text = f"git: {ref} held the work of the task between its steps, and somebody has removed it: restore it"
-        text += f" (git update-ref {ref} COMMIT), or do all work again (pproj run --fresh)"
+        text += f" (git update-ref {ref} COMMIT), or do all work again ({again})"
         raise PolicyError("HeldWorkGone", text) from None
     return store.text("rev-parse", _HELD)
+
+
+def held_or_gone(store: GitStore) -> tuple[str | None, PolicyError | None]:
+    """The commit of the held work that the delivery continues; or the error if it is gone, as it is when its task has
+    landed. To be called before the branch is fetched, which then needs no depth: what follows on the base of the held
+    work is fetched up to that, and another boundary would hide that it follows.
+    """
+    if not store.delivery.continues:
+        return None, None
+    try:
+        return fetch_held(store), None
+    except PolicyError as error:
+        return None, error
 
 
 def forget_result(store: GitStore, seen: Seen) -> None:
@@ -140,9 +155,8 @@ def forget_result(store: GitStore, seen: Seen) -> None:
         push(store.git, [Update(store.delivery.refs.result, seen.result, None)])
 
 
-def _branch(store: GitStore) -> Seen:
-    """The remote's refs, with a branch: created at the base if it does not exist."""
-    depth = store.delivery.depth
+def _branch(store: GitStore, depth: int) -> Seen:
+    """The remote's refs, with a branch: created at the base if it does not exist; at most so many commits."""
     for tries in range(_TRIES):
         seen = patiently(lambda: store.look(depth))
         if seen.tip or seen.landed or seen.result:

@@ -18,6 +18,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import Any
 
+from parallelproject.core.steps.gate_verdict import GATE_FAILED
 from parallelproject.core.steps.step import StepVerdict
 from parallelproject.folder_removal import try_to_remove
 from parallelproject.git.landing.hold import forget_held, hold, land_held, set_aside
@@ -32,7 +33,7 @@ from parallelproject.local.agents.call import AgentCall
 from parallelproject.local.delivery import result as delivery_result
 from parallelproject.local.delivery.agent import AgentJudge
 from parallelproject.local.delivery.command import Runner
-from parallelproject.local.delivery.gate import GATE_FAILED, rejection
+from parallelproject.local.delivery.gate import rejection
 from parallelproject.local.delivery.place import Places
 from parallelproject.local.delivery.ready_workspace import OVERDUE, ReadyWorkspace
 from parallelproject.local.delivery.result import FAILED, DeliveryResult
@@ -73,6 +74,8 @@ def main(file: str) -> int:
     if result is None:
         return STOPPED
     delivery_result.write(attempt.result_file, result, is_synced=attempt.has_steps)
+    if result.changed_nothing:
+        attempt.forget_held()
     if result.is_good or result.moves_on:
         attempt.clear()
     _say(result)
@@ -234,13 +237,21 @@ class LandingAttempt:
         return self._without_held(landed)
 
     def _without_held(self, landed: DeliveryResult) -> DeliveryResult:
-        """The result of a task that has landed: nothing needs to be held for it any more."""
-        if self._step and landed.is_good:
-            try:
-                forget_held(self._delivery, self._place)
-            except DeliveryError as error:  # the work has landed all the same
-                _print(f"held work is not needed any more, and could not be removed: {error}")
+        """The result of a task that has landed: nothing needs to be held for it any more. The repository does not show
+        that one has ended that changed nothing, so what is held for it may be asked for again."""
+        if landed.is_good and not landed.changed_nothing:
+            self.forget_held()
         return landed
+
+    def forget_held(self) -> None:
+        """Removes what is held for the task, which needs nothing more. To be called when the repository, or the result,
+        shows that."""
+        if self._step is None:
+            return
+        try:
+            forget_held(self._delivery, self._place)
+        except DeliveryError as error:  # the work has landed all the same
+            _print(f"held work is not needed any more, and could not be removed: {error}")
 
     def _left(self, began: float) -> float | None:
         """Seconds that are left of those that the attempt may take."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from parallelproject.core.planner.attempt import NEW, Attempt, Record
+from parallelproject.core.planner.step_at import StepAt, step_at
 from parallelproject.executors.base.task_file import described_by, environment, task_document
 from parallelproject.local.agents.call import AgentCall, note_call
 from parallelproject.local.agents.prompts import write_prompt
@@ -17,7 +18,6 @@ from parallelproject.local.engine.asked import AskedQuestions
 from parallelproject.local.engine.board import Board
 from parallelproject.local.engine.command import Command, step_command
 from parallelproject.local.engine.earlier_sessions import attempt_of
-from parallelproject.local.engine.step_at import StepAt, step_at
 from parallelproject.local.state import workspaces
 from parallelproject.local.state.directory import StateDirectory
 from parallelproject.local.state.store import AttemptRow
@@ -236,8 +236,7 @@ class ProcessExecutor:
         """The file that says why the attempt before failed, what its landed work breaks or lacks, or why a gate has
         rejected it; None: there was none.
         """
-        rejected = at.standing.rejection
-        report = at.resumed(record) if at.is_gate else rejected.attempt if rejected else 0
+        report = at.reported(record)
         failed = self._failure(task, number) if number > max(report, repair.floor if repair else 0) else None
         broken = None
         if repair and self._deliveries and not at.is_gate:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from parallelproject.core.planner.explanation import View
+from parallelproject.core.planner.snapshot import ran_by
 from parallelproject.core.times import duration
 from parallelproject.model.problem import quoted
-from parallelproject.model.spec import ExecutorKind
+from parallelproject.model.spec import ExecutorKind, Role
 from parallelproject.model.status import Reason, TaskState
 
 _RETRIED = 3
@@ -83,12 +84,21 @@ DEADLINE = "activeDeadlineSeconds"
 
 
 def deadline(view: View, i: int) -> str:
-    """How long an attempt of a task may take; empty where nothing limits it."""
+    """How long the last attempt of a task may take; empty where nothing limits it."""
+    at = view.record(i).step
+    of_step = next((step.deadline_seconds for step in view.spec.steps if step.name == at), None)
     seconds = view.graph.tasks[i].active_deadline_seconds or view.spec.defaults.active_deadline_seconds
+    if of_step:
+        return f"an attempt at step {at} is stopped after {duration(of_step)} (deadlineSeconds)"
     return f"an attempt of it is stopped after {duration(seconds)} ({DEADLINE})" if seconds else ""
+
+
+def role_of(view: View, i: int) -> Role | None:
+    """The role in whose pod template the last attempt of a task runs."""
+    return view.spec.role(ran_by(view.graph, i, view.record(i)) or view.graph.role[i])
 
 
 def container_of(view: View, i: int) -> str:
     """The container that runs a task: in a pod others may come before it."""
-    role = view.spec.role(view.graph.role[i])
+    role = role_of(view, i)
     return role.pod_template.spec.containers[0].name if role and role.pod_template else ""

@@ -2,7 +2,7 @@
 
 from parallelproject.core.planner.explanation import View, failure
 from parallelproject.core.report.step_words import step_lines
-from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task
+from parallelproject.core.report.why.answer import Why, container_of, deadline, of_task, role_of
 from parallelproject.core.report.why.delivery import conflicts
 from parallelproject.model.spec import ExecutorKind
 from parallelproject.model.status import Reason
@@ -63,7 +63,8 @@ def running(view: View, i: int) -> Why:
     if limit := deadline(view, i):
         more.append(limit)
     if record.fallback:
-        more.append(f"role {record.fallback} runs it: the limit of role {view.graph.role[i]} is used up for too long")
+        own = view.graph.role_at(i, record.step)
+        more.append(f"role {record.fallback} runs it: the limit of role {own} is used up for too long")
     if record.failures:
         failed = "one attempt" if record.failures == 1 else f"{record.failures} attempts"
         more.append(f"{failed} failed before, the last one with {failure(record)}")
@@ -77,7 +78,7 @@ def running(view: View, i: int) -> Why:
 
 def _images(view: View, i: int) -> str:
     """The images in the template of a task."""
-    role = view.spec.role(view.graph.role[i])
+    role = role_of(view, i)
     if role is None or role.pod_template is None:
         return ""
     containers = role.pod_template.spec.containers

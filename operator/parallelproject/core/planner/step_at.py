@@ -1,4 +1,4 @@
-"""What an attempt at a step of a task is started with. Pure."""
+"""What an attempt at a step of a task is started with, in a cluster and on one machine. Pure."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.snapshot import standing_of
 from parallelproject.core.steps.standing import NOT_STARTED, Standing, last_rejection, last_work
-from parallelproject.core.steps.step import OWN
+from parallelproject.core.steps.step import OWN, StepVerdict
 from parallelproject.model.spec import Spec, SpecStep
 
 
@@ -30,6 +30,13 @@ class StepAt(NamedTuple):
         return self.step is not None and self.step.gate
 
     @property
+    def moves_on(self) -> str:
+        """The verdict by which its task moves on to another step if it ends well; empty: the task has succeeded."""
+        if not self.has_steps or self.only_lands or self.standing.is_last:
+            return ""
+        return (StepVerdict.PASSED if self.is_gate else StepVerdict.HELD).value
+
+    @property
     def only_lands(self) -> bool:
         """Whether all steps have passed, so that nothing runs."""
         return self.standing.next is None
@@ -42,6 +49,13 @@ class StepAt(NamedTuple):
         found = (last_rejection if self.is_gate else last_work)(record.steps, self.name)
         return found.attempt if found else 0
 
+    def reported(self, record: Record) -> int:
+        """Number of the attempt at a gate whose report it gets: the rejection because of which the work is done again,
+        or what the gate itself has said before; 0: there is no report."""
+        if self.is_gate:
+            return self.resumed(record)
+        return self.standing.rejection.attempt if self.standing.rejection else 0
+
     def described(self) -> dict[str, Any]:
         """What the task file says of it, where the task has steps."""
         if not self.has_steps:
@@ -49,6 +63,10 @@ class StepAt(NamedTuple):
         standing = self.standing
         step = {"name": self.name, "gate": self.is_gate, "round": standing.round, "hasWork": bool(standing.work)}
         return {"step": step}
+
+
+NO_STEPS = StepAt(NOT_STARTED)
+"""An attempt of a task without steps."""
 
 
 def step_at(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> StepAt:
@@ -61,6 +79,6 @@ def step_at(graph: CompiledGraph, spec: Spec, task: int, record: Record) -> Step
         record: What is recorded of it.
     """
     if not graph.steps_of(task) and not record.steps:
-        return StepAt(NOT_STARTED)
+        return NO_STEPS
     standing = standing_of(graph, task, record)
     return StepAt(standing, next((step for step in spec.steps if step.name == standing.next), None), has_steps=True)
