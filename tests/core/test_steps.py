@@ -169,6 +169,14 @@ def test_a_task_keeps_its_files_and_no_slot_between_two_steps() -> None:
     assert waiting.running == 1
 
 
+def test_a_step_whose_object_is_refused_holds_back_its_own_role_and_not_that_of_its_task() -> None:
+    spec = project(tasks=[{"id": "a"}, {"id": "b"}, {"id": "c"}], parallelism=9)
+    refused = Attempt(2, Phase.REFUSED, started=999.5, ended=1030.0, reason=Reason.REFUSED_BY_POLICY, step="review")
+    found = decide(spec, a=[seen(1, Phase.HELD), refused], b=[seen(1, Phase.HELD)])
+    assert starts(found) == [(2, OWN)]
+    assert found.reasons[:2] == [Reason.REFUSED_BY_POLICY, Reason.REFUSED_BY_POLICY]
+
+
 def test_a_task_between_two_steps_starts_before_new_ones_and_ends_when_others_have_failed() -> None:
     tasks = [{"id": "a", "priority": 9}, {"id": "b"}, {"id": "c", "dependencies": ["b"]}, {"id": "bad"}]
     spec = project(tasks=tasks, parallelism=1, scheduling="Graph", defaults={"role": "coder", "maxAttempts": 1})

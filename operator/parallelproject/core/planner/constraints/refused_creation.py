@@ -1,10 +1,9 @@
 """A task whose Job the API server refuses is retried after a wait, one task of its role at a time."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Self
 
-from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Attempt
 from parallelproject.core.planner.constraints.constraint import Block, Constraint, Situation
 from parallelproject.core.planner.explanation import Explanation, View
@@ -31,31 +30,38 @@ class Refusals(Constraint):
 
     reasons = tuple(_BEHIND)
 
-    def __init__(self, graph: CompiledGraph, refused: Mapping[int, Attempt], now: float) -> None:
-        self._graph, self._refused, self._now = graph, refused, now
+    def __init__(self, role_of: Callable[[int], str | None], refused: Mapping[int, Attempt], now: float) -> None:
+        """Takes what was refused.
+
+        Args:
+            role_of: The role of the next attempt of a task: that of the step that it is at.
+            refused: By task, the attempt whose object was refused.
+            now: Seconds since the epoch.
+        """
+        self._role_of, self._refused, self._now = role_of, refused, now
         self._roles: dict[str | None, tuple[str, float]] = {}  # why, and when the next one may be tried
         for i, attempt in refused.items():
-            until = (attempt.started or 0.0) + REFUSED_PACE
-            if until > self._roles.get(graph.role[i], ("", -math.inf))[1]:
-                self._roles[graph.role[i]] = (_reason(attempt), until)
+            until, role = (attempt.started or 0.0) + REFUSED_PACE, role_of(i)
+            if until > self._roles.get(role, ("", -math.inf))[1]:
+                self._roles[role] = (_reason(attempt), until)
 
     @classmethod
     def of(cls, situation: Situation) -> Self | None:
         """If any was refused."""
         refused = situation.snapshot.refused
-        return cls(situation.graph, refused, situation.now) if refused else None
+        return cls(situation.snapshot.role, refused, situation.now) if refused else None
 
     def blocks(self, task: int) -> Block | None:
         """Whether it would be refused again."""
         mine = self._refused.get(task)
         if mine is not None and (mine.ended or 0.0) > self._now:
             return Block(_reason(mine), mine.ended or 0.0)
-        reason, until = self._roles.get(self._graph.role[task], ("", 0.0))
+        reason, until = self._roles.get(self._role_of(task), ("", 0.0))
         return Block(reason, until) if until > self._now else None
 
     def take(self, task: int) -> None:
         """One at a time."""
-        role = self._graph.role[task]
+        role = self._role_of(task)
         if role in self._roles:
             self._roles[role] = (self._roles[role][0], math.inf)
 
