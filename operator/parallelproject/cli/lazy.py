@@ -27,7 +27,7 @@ class CommandEntry(NamedTuple):
     summary: str
     """The first line of the function's docstring."""
     panel: str
-    """The heading that it stands below in the help."""
+    """Its heading in the help."""
     function: str = "run"
     has_config: bool = False
     """Whether .pproj.yaml gives it options."""

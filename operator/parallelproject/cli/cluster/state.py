@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 class ProjectState(Enum):
-    """Where a project stands, for who waits for its end."""
+    """The state of a project, for those who wait for its end."""
 
     UNSEEN = auto()
     """The operator has not looked at this version of it yet."""

@@ -217,7 +217,7 @@ class ProcessExecutor:
         return row
 
     def attempt(self, row: AttemptRow, now: float) -> Attempt:
-        """Where an attempt stands that has ``ended``.
+        """The state of an attempt that has ``ended``.
 
         Args:
             row: The attempt.

@@ -1,4 +1,4 @@
-"""Where a run stands when it is started: at its beginning, in the middle, or at an end that is to be retried."""
+"""The state of a run when it is started: at its beginning, in the middle, or at an end that is to be retried."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
