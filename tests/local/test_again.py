@@ -93,7 +93,7 @@ def test_being_stopped_costs_no_attempt(runner: Make) -> None:
 
 
 def test_a_task_that_ends_well_although_it_was_asked_to_stop_has_succeeded(runner: Make) -> None:
-    run = runner(tasks("a"), STEP + "trap 'exit 0' TERM; sleep 1000 & wait")
+    run = runner(tasks("a"), "trap 'exit 0' TERM; " + STEP + "sleep 1000 & wait")
     process = run.start()
     until(run.journal)
     process.signal(signal.SIGTERM)

@@ -28,11 +28,11 @@ COMMANDS = {
     "import": CommandEntry(f"{_COMMANDS}.importing", "Turn a file into a manifest for kubectl apply.", _FILES),
     "submit": CommandEntry(f"{_COMMANDS}.submit", "Apply a file to the cluster, where the operator runs it.", _FILES),
     "publish": CommandEntry(
-        f"{_COMMANDS}.publish", "Push what a local run has landed, open its pull request, and follow it.", _ACT
+        f"{_COMMANDS}.publish", "Push what a local run has landed, and open or update its pull request.", _ACT
     ),
     "list": CommandEntry(f"{_COMMANDS}.listing", "List projects, or the groups of their tasks.", _LOOK),
     "get": CommandEntry(
-        f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks; or one task in full.", _LOOK
+        f"{_COMMANDS}.get", "Show a project: its conditions, levels and tasks; or one group or one task.", _LOOK
     ),
     "watch": CommandEntry(f"{_COMMANDS}.watch", "Follow a project until it ends.", _LOOK),
     "wait": CommandEntry(

@@ -54,7 +54,7 @@ async def run(
     ] = None,
     output: Annotated[GetOutput | None, typer.Option("-o", "--output", help="Output format.")] = None,
 ) -> None:
-    """Show a project: its conditions, levels and tasks; or one group of its tasks; or one task in full."""
+    """Show a project: its conditions, levels and tasks; or one group or one task."""
     if group and task:
         raise Failure("--group and TASK exclude each other", hint="omit one of them", code=2)
     project = await reader.get(name)
