@@ -11,6 +11,7 @@ from parallelproject.agents.error_text import as_last_message, by_words
 from parallelproject.agents.preset import Preset
 from parallelproject.agents.prices import NOTED, cost_of
 from parallelproject.agents.record import LATER, AgentFinding, AgentOutcome, AgentRecord, Facts, TokenUsage, one_line
+from parallelproject.model.moment import moment
 from parallelproject.model.names import EX_TEMPFAIL
 
 REASONS: Mapping[AgentOutcome, str] = {
@@ -69,7 +70,7 @@ def record_of(
         outcome=found.outcome,
         message=found.message,
         is_success=is_success,
-        reset_at=found.reset_at,
+        reset_at=moment(found.reset_at),
         usage=usage,
         cost_usd=cost,
         cost_source=None if cost is None else source,

@@ -4,10 +4,11 @@ Seen: ``try again in 20s``, ``after 5h3m``, ``try again at 4:42 AM``, ``resets 3
 ``reached|1796009841``, ``retryDelay: 34s``, ``resets at 2026-11-30T04:42:00Z``, ``resets Dec 3, 9am``.
 """
 
-import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
+
+from parallelproject.model.moment import moment
 
 _EPOCH = re.compile(r"reached\|(\d{10})")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d))")
@@ -41,7 +42,7 @@ def reset_time(text: str, now: float) -> float | None:
         at = _found(text, now)
     except (ValueError, OverflowError, OSError):
         return None
-    return at if at is not None and math.isfinite(at) else None
+    return moment(at)
 
 
 def _found(text: str, now: float) -> float | None:

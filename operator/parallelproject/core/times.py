@@ -4,9 +4,10 @@ import re
 from datetime import UTC, datetime
 from functools import lru_cache
 
+from parallelproject.model.moment import moment
+
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)?")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
 @lru_cache(maxsize=4096)
@@ -22,7 +23,7 @@ def epoch(text: str | None) -> float | None:
         seconds = datetime.fromisoformat(text).timestamp() if isinstance(text, str) else -1.0
     except (ValueError, OverflowError):
         return None
-    return seconds if 0 <= seconds <= _LAST else None
+    return moment(seconds)
 
 
 def doubling(first: float, failures: int, longest: float) -> float:

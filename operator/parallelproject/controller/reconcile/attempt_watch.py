@@ -1,5 +1,6 @@
 """Events of attempts: each object of the watches is assigned to its attempt, or ignored."""
 
+import logging
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -16,6 +17,8 @@ from parallelproject.model.work import WorkKey
 SELECTOR = f"{names.LABEL_MANAGED_BY}={names.MANAGED_BY},{names.LABEL_PROJECT_UID}"
 """The labels of every object of an attempt."""
 _name_of = lru_cache(maxsize=8192)(names.job_name)  # called for every event
+
+log = logging.getLogger(__name__)
 
 
 class _Place(NamedTuple):
@@ -165,7 +168,12 @@ class PartSink:
             return
         known = self._registry.known_observed(at.namespace, at.uid, self._executor)
         if known is not None:
-            known.part_found(key, obj["metadata"]["uid"], self._reads.part(obj))
+            try:
+                part = self._reads.part(obj)
+            except Exception:  # anyone who may create pods can give one our labels: it must not stop the others
+                log.exception("%s of %s cannot be read", obj["metadata"]["name"], key)
+                return
+            known.part_found(key, obj["metadata"]["uid"], part)
             self._registry.touch(*at)
 
     def gone(self, obj: Mapping[str, Any]) -> None:

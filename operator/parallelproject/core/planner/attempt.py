@@ -12,6 +12,7 @@ from parallelproject.core.planner.agent_usage import AgentUsage
 from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs, outputs_of
 from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict
+from parallelproject.model.moment import moment
 from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.status import Reason, TaskState
 
@@ -322,7 +323,7 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 else:
                     failures += 1
                 reason = "Lost" if phase is _LOST else why
-                code, until = exit_code, retry_at
+                code, until = exit_code, moment(retry_at)
     return Record(
         state, number, failures, reason, code, started, ended, job, conflicts, None, NO_NOTES, deferrals, until, made,
         role, usage, inquiry, step, steps,

@@ -10,12 +10,11 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.steps.step import OWN, StepVerdict
+from parallelproject.core.steps.step import OWN
 from parallelproject.model.spec import ROLE_PATTERN
 
 _FILES_MAX, _PATTERN_MAX, _SLOTS_MAX = 100, 258, 1000
 """The operator's claims are smaller. A claim that someone else wrote must not block the planner."""
-_MOVES_ON = (StepVerdict.HELD.value, StepVerdict.PASSED.value)
 _ROLE = re.compile(ROLE_PATTERN.removesuffix("$"))
 
 
@@ -34,9 +33,6 @@ class Claim(NamedTuple):
     """Whether its role runs it in place of the role of the task, whose limit is used up."""
     step: str = OWN
     """The step of the task that it is at; ``OWN`` is the task's own work."""
-    moves_on: str = ""
-    """The verdict by which the task moves on to another step if it ends well, Held or Passed; empty: the task has
-    succeeded."""
 
     @property
     def fallback(self) -> str | None:
@@ -58,9 +54,7 @@ class Claim(NamedTuple):
         return _parsed(text)
 
 
-def claim_of(
-    graph: CompiledGraph, task: int, fallback: str | None = None, step: str = OWN, moves_on: str = ""
-) -> Claim:
+def claim_of(graph: CompiledGraph, task: int, fallback: str | None = None, step: str = OWN) -> Claim:
     """The claim of an attempt that is started now.
 
     Args:
@@ -68,10 +62,9 @@ def claim_of(
         task: The task.
         fallback: The role that runs it in place of that of the step.
         step: The step of the task that it is at. Its Job goes to the queue of the task.
-        moves_on: See ``Claim.moves_on``.
     """
     slots = 0 if graph.queue[task] else 1
-    return Claim(fallback or graph.role_at(task, step), graph.files[task], slots, fallback is not None, step, moves_on)
+    return Claim(fallback or graph.role_at(task, step), graph.files[task], slots, fallback is not None, step)
 
 
 @lru_cache(maxsize=4096)  # most changes of a Job leave this text unchanged
@@ -86,10 +79,9 @@ def _parsed(text: str) -> Claim | None:
     except (ValueError, RecursionError):
         return None
     claim = _sound(found.get("role"), found.get("files"), found.get("slots"), found.get("is_fallback"))
-    step, moves_on = found.get("step"), found.get("moves_on")
+    step = found.get("step")
     return claim._replace(
         step=step if isinstance(step, str) and _ROLE.fullmatch(step) else OWN,
-        moves_on=moves_on if moves_on in _MOVES_ON else "",
     )
 
 

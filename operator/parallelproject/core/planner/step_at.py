@@ -6,7 +6,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import Record
 from parallelproject.core.planner.snapshot import standing_of
 from parallelproject.core.steps.standing import NOT_STARTED, Standing, last_rejection, last_work
-from parallelproject.core.steps.step import OWN, StepVerdict
+from parallelproject.core.steps.step import OWN
 from parallelproject.model.spec import Spec, SpecStep
 
 
@@ -28,13 +28,6 @@ class StepAt(NamedTuple):
     def is_gate(self) -> bool:
         """Whether it is a gate."""
         return self.step is not None and self.step.gate
-
-    @property
-    def moves_on(self) -> str:
-        """The verdict by which its task moves on to another step if it ends well; empty: the task has succeeded."""
-        if not self.has_steps or self.only_lands or self.standing.is_last:
-            return ""
-        return (StepVerdict.PASSED if self.is_gate else StepVerdict.HELD).value
 
     @property
     def only_lands(self) -> bool:

@@ -11,6 +11,7 @@ from parallelproject.core.steps.step import StepVerdict
 from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.task_file import conflict_feedback, gate_feedback
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, GATE_REJECTED, DeliveryError, Outcome
+from parallelproject.model.moment import moment
 from parallelproject.model.output_values import is_output, value_of
 from parallelproject.model.status import Reason
 
@@ -21,6 +22,10 @@ _DONE = frozenset({Outcome.LANDED, Outcome.ALREADY_LANDED, Outcome.NO_CHANGE})
 _MOVES_ON = frozenset({StepVerdict.HELD, StepVerdict.PASSED})
 _COMMIT = 10
 """Characters of a commit's hash that are recorded."""
+
+
+_CODE_MAX, _COUNT_MAX = 255, 1_000_000
+"""Larger numbers are no exit codes, and no counts of files: anyone may write a result that looks like ours."""
 
 
 class Delivered(NamedTuple):
@@ -84,7 +89,7 @@ def delivered(code: int, message: str) -> Delivered:
         return Delivered(reason, None, tuple(map(str, conflict)), ref, usage=usage, session=session)
     notes = DeliveryNotes(_length(report, "undeclared"), _length(report, "shared"), _length(report, "kept"))
     short = commit[:_COMMIT] if isinstance(commit, str) else None
-    outcome = report.get("outcome")
+    outcome = str(report.get("outcome"))
     return Delivered(
         None, short, (), ref, notes, usage=usage, outputs=_outputs(message), session=session,
         is_done=outcome in _DONE, verdict=StepVerdict(outcome) if outcome in _MOVES_ON else None,
@@ -166,7 +171,7 @@ def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:
         reason = Reason(str(verdict.get("reason")))
     except ValueError:
         reason = Reason.AGENT_ERROR
-    code, until = verdict.get("exitCode"), verdict.get("resetAt")
+    until = verdict.get("resetAt")
     said = str(verdict.get("message") or "")
     lines = [f"{verdict.get('outcome') or reason}" + (f": {said}" if said else "")]
     if verdict.get("lastMessage"):
@@ -174,8 +179,8 @@ def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:
     return Delivered(
         reason,
         ref=ref,
-        exit_code=code if isinstance(code, int) else None,
-        retry_at=float(until) if isinstance(until, int | float) else None,
+        exit_code=_code(verdict),
+        retry_at=moment(until),
         explanation="\n".join(lines),
         question=str(verdict.get("question") or verdict.get("message") or "") if reason is Reason.NEEDS_INPUT else "",
     )
@@ -183,14 +188,20 @@ def _of_agent(verdict: Mapping[str, Any], ref: str | None) -> Delivered:
 
 def _of_gate(result: Mapping[str, Any], report: str) -> Delivered:
     """The verdict of a gate against the work. One that cannot be read is a verdict all the same."""
-    code = result.get("exitCode")
+    code = _code(result)
     return Delivered(
         Reason.GATE_FAILED,
-        exit_code=code if isinstance(code, int) else 1,
+        exit_code=1 if code is None else code,
         explanation=str(result.get("message") or ""),
         verdict=StepVerdict.REJECTED,
         report=report,
     )
+
+
+def _code(fields: Mapping[str, Any]) -> int | None:
+    """The exit code in a result; None if it has none."""
+    code = fields.get("exitCode")
+    return int(code) if isinstance(code, int) and 0 <= code <= _CODE_MAX else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
@@ -200,7 +211,9 @@ def _mapping(value: object) -> Mapping[str, Any]:
 def _length(report: Mapping[str, Any], name: str) -> int:
     """The length of a list before it was cut to fit."""
     found, total = report.get(name), report.get(f"{name}Total")
-    return total if isinstance(total, int) else len(found) if isinstance(found, list) else 0
+    if isinstance(total, int) and 0 <= total <= _COUNT_MAX:
+        return int(total)
+    return len(found) if isinstance(found, list) else 0
 
 
 def _object(message: str) -> Mapping[str, Any]:

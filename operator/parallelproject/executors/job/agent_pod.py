@@ -88,7 +88,8 @@ def add_command(pod: Json, agent: Agent, place: str, *, resumes: bool = False) -
     Args:
         pod: The spec of the pod; it is changed.
         agent: The agent.
-        place: The folder of this task on that volume: agents of other tasks do not see it.
+        place: The folder of this task and step on that volume: agents of other tasks, and those that judge this one,
+            do not see it.
         resumes: Whether it continues the session of ``PPROJ_SESSION``.
     """
     container = pod["containers"][0]

@@ -169,9 +169,11 @@ class JobExecutor:
 
 
 def _session(start: TaskStart) -> AgentSession | None:
-    """The session of the agent of the attempt before, if that was at the same step: another one has another task."""
+    """The session of the agent of the attempt before, if that was at the same step, and in the same role: another one
+    has another task, or another agent."""
     record = start.records.get(start.graph.ids[start.task], NEW)
-    return session_of(start.earlier) if record.step == start.at.name else None
+    is_same = (record.step, record.fallback) == (start.at.name, start.fallback)
+    return session_of(start.earlier) if is_same else None
 
 
 def _feedback(start: TaskStart) -> str:

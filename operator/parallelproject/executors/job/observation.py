@@ -4,7 +4,9 @@ A pod that succeeded counts at once: the Job controller reports it up to a secon
 Job has failed, since a Job replaces a pod that was evicted.
 """
 
+import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from parallelproject.core.planner.agent_usage import sum_of
@@ -38,7 +40,7 @@ _FAILED_BY_STOP = {str(Reason.START_ERROR): Reason.START_ERROR, STOP_OVERDUE: Re
 _OVERDUE = "The check was stopped: its activeDeadlineSeconds have passed."
 _VERDICTS = frozenset({0, AGENT_FAILED, GATE_REJECTED})
 """Exit codes of the container that lands the work which count whatever the exit code of the task's own container is."""
-_PHASES = {StepVerdict.HELD.value: Phase.HELD, StepVerdict.PASSED.value: Phase.PASSED}
+_PHASES = {StepVerdict.HELD: Phase.HELD, StepVerdict.PASSED: Phase.PASSED}
 _NOT_STARTED = frozenset({"StartError", "ContainerCannotRun"})
 _PULLING = frozenset({"ErrImagePull", "ImagePullBackOff"})
 """The kubelet alternates between both while it retries."""
@@ -79,6 +81,9 @@ class JobView(NamedTuple):
     """Whether it is deleted as soon as no finalizer holds it."""
     held: bool = False
     """Whether our finalizer holds it: its result is not known to be recorded."""
+    moves_on: str = ""
+    """The verdict by which its task moves on to another step if it ends well, Held or Passed; empty: its work has
+    landed then. It is read from the pod template, which nobody can change any more."""
 
     def after(self, known: "JobView") -> "JobView":
         """This view, with the annotations of an earlier view: someone may have removed them since."""
@@ -165,7 +170,25 @@ def view_job(job: Mapping[str, Any]) -> JobView:
         stop_undone=bool(stopped_for) and (suspend or has_slots or spec.get("activeDeadlineSeconds") != 1),
         deleting="deletionTimestamp" in metadata,
         held=FINALIZER_RECORDED in (metadata.get("finalizers") or ()),
+        moves_on=_moves_on(spec),
     )
+
+
+def _moves_on(spec: Mapping[str, Any]) -> str:
+    """See ``JobView.moves_on``."""
+    template = (spec.get("template") or {}).get("metadata") or {}
+    text = (template.get("annotations") or {}).get(ANNOTATION_DELIVERY)
+    return _move_of(text) if isinstance(text, str) and '"step"' in text else ""
+
+
+@lru_cache(maxsize=4096)  # a Job has the same text in all its states
+def _move_of(instruction: str) -> str:
+    try:
+        step = json.loads(instruction)["step"]
+        ends = step["last"] or step["onlyLands"]
+        return "" if ends else (StepVerdict.PASSED if step["gate"] else StepVerdict.HELD).value
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ""  # of a task without steps
 
 
 def view_pod(pod: Mapping[str, Any]) -> PodView:
@@ -413,16 +436,14 @@ def _attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_i
 
 
 def _phase_at_success(job: JobView, pods: Iterable[PodView]) -> Phase:
-    """What the success of a Job is for its task. Where no pod says it, its claim does: nothing counts as landed that
-    was only to be held or judged."""
-    claim = Claim.from_json(job.claim)
-    moves_on = claim.moves_on if claim else ""
+    """What the success of a Job is for its task. Where no pod says it, its template does: nothing counts as landed that
+    was only to be held or judged. Pods that were replaced do not count."""
     for pod in pods:
-        if pod.delivered.is_done:
+        if pod.phase == "Succeeded" and pod.delivered.is_done:
             return Phase.SUCCEEDED
-        if pod.delivered.verdict:
-            moves_on = pod.delivered.verdict.value
-    return _PHASES.get(moves_on, Phase.SUCCEEDED)
+        if pod.phase == "Succeeded" and pod.delivered.verdict in _PHASES:
+            return _PHASES[pod.delivered.verdict]
+    return _PHASES[StepVerdict(job.moves_on)] if job.moves_on else Phase.SUCCEEDED
 
 
 def judgement_of(pods: Iterable[PodView]) -> Delivered | None:

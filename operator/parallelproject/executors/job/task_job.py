@@ -172,7 +172,8 @@ def job_manifest(
     pod = child(template, "spec")
     container = pod["containers"][0]
     if agent:
-        agent_pod.add_command(pod, agent, f"{owner.uid}/{graph.ids[task]}", resumes=session is not None)
+        place = "/".join(filter(None, (owner.uid, graph.ids[task], at.name)))
+        agent_pod.add_command(pod, agent, place, resumes=session is not None)
     if at.step is not None and has_command:
         container["command"] = list(at.step.command)
         container.pop("args", None)
@@ -224,7 +225,7 @@ def job_manifest(
         deadline = deadline_of(deadline)
     held_by = [names.FINALIZER_RECORDED]
     claim, queue = (
-        claim_of(graph, task, fallback, at.name, at.moves_on).to_json(),
+        claim_of(graph, task, fallback, at.name).to_json(),
         queue_labels(spec, graph.queue[task]),
     )
     return single_run.manifest(

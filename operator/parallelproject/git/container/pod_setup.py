@@ -86,7 +86,8 @@ class PodSetup:
             raise TransientError("Setup", f"what setup made cannot be noted: {error}") from None
         notes = [f"{UNDONE}: {listed(changed, _SHOWN)}"] if changed else []
         try:
-            if is_first and (found := self._key(delivery, place)):
+            # Work between two steps is not judged yet: what it makes of the key files is not for other tasks.
+            if is_first and not delivery.continues and (found := self._key(delivery, place)):
                 with self._cache(delivery).turn(found[0], _until(_TURN_SECONDS)) as is_ours:
                     if is_ours:
                         self._cache(delivery).save(found[0], place.workspace, made)
