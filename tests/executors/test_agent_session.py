@@ -86,7 +86,7 @@ def test_each_task_has_a_folder_of_its_own_on_the_volume_and_only_its_agent_sees
     pod = made["spec"]["template"]["spec"]
     container, environment = agent_of(made)
     (mount,) = [each for each in container["volumeMounts"] if each["name"] == "pproj-sessions"]
-    assert mount == {"name": "pproj-sessions", "mountPath": "/pproj/sessions", "subPath": f"{OWNER.uid}/a"}
+    assert mount == {"name": "pproj-sessions", "mountPath": "/pproj/sessions", "subPath": f"{OWNER.uid}/a/.own"}
     assert environment["CLAUDE_CONFIG_DIR"] == "/pproj/sessions"
     others = [*pod["initContainers"], *pod["containers"][1:]]
     assert [each["name"] for each in others if "/pproj/sessions" in mounted(each)] == []

@@ -128,6 +128,19 @@ def test_the_claim_of_a_step_names_it_and_its_template_says_what_its_success_mea
     assert meaning(OWN, REVIEWED, steps=[{"name": "review", "role": "reviewer", "gate": True}]) == "", "it only lands"
 
 
+def test_no_step_sees_the_conversations_of_another_one() -> None:
+    volume = {"name": "pproj-sessions", "emptyDir": {}}
+    pod = {"spec": {"containers": [{"name": "agent", "image": "claude"}], "volumes": [volume]}}
+    roles = [{"name": name, "agent": {"type": "ClaudeCode"}, "podTemplate": pod} for name in ("coder", "reviewer")]
+
+    def folder(*ends: StepEnd) -> str:
+        (container, *_) = made(*ends, roles=roles)["spec"]["template"]["spec"]["containers"]
+        (mount,) = [each for each in container["volumeMounts"] if each["name"] == "pproj-sessions"]
+        return str(mount["subPath"])
+
+    assert [folder(), folder(OWN)] == ["uid-1/a/.own", "uid-1/a/review"]
+
+
 def test_work_that_has_passed_all_gates_only_lands() -> None:
     steps = [{"name": "review", "role": "reviewer", "gate": True}]
     job = made(OWN, REVIEWED, steps=steps)

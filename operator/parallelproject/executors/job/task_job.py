@@ -61,6 +61,9 @@ from parallelproject.model.spec import Agent, Spec
 from parallelproject.model.trace_context import attempt_context
 from parallelproject.model.work import WorkKey
 
+_OWN_FOLDER = ".own"
+"""On a volume of sessions, the folder of the own work of a task next to those of its steps: no step has this name."""
+
 
 def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     """The problems that keep a valid spec from running in a cluster.
@@ -172,7 +175,7 @@ def job_manifest(
     pod = child(template, "spec")
     container = pod["containers"][0]
     if agent:
-        place = "/".join(filter(None, (owner.uid, graph.ids[task], at.name)))
+        place = f"{owner.uid}/{graph.ids[task]}/{at.name or _OWN_FOLDER}"
         agent_pod.add_command(pod, agent, place, resumes=session is not None)
     if at.step is not None and has_command:
         container["command"] = list(at.step.command)
