@@ -17,6 +17,7 @@ from parallelproject.core.verification.check_message import CheckEnd, read_end
 from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
+from parallelproject.executors.base.delivery_instruction import continues_held_work
 from parallelproject.executors.job import delivery_pod, setup_pod
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, GATE_REJECTED
 from parallelproject.model.names import (
@@ -282,9 +283,12 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
     }
     code = (ends.get(setup_pod.SETUP) or {}).get("exitCode")
     if code and setup_pod.AFTER_SETUP in ends:
-        # A deleted pod has cut it off: that says nothing of the other tasks.
-        is_deleted = "deletionTimestamp" in (pod.get("metadata") or {})
-        return NOT_DELIVERED if is_deleted else Delivered(Reason.SETUP_FAILED, exit_code=code)
+        metadata = pod.get("metadata") or {}
+        if "deletionTimestamp" in metadata:  # that has cut it off, and says nothing of the other tasks
+            return NOT_DELIVERED
+        # On work that has not landed it may be that work that breaks it, which no other task has.
+        is_own = continues_held_work((metadata.get("annotations") or {}).get(ANNOTATION_DELIVERY) or "")
+        return Delivered(Reason.EXIT_CODE if is_own else Reason.SETUP_FAILED, exit_code=code)
     last = (delivery_pod.GIT, delivery_pod.READER)
     for name in (delivery_pod.PREPARE, setup_pod.AFTER_SETUP, *last):
         ended = ends.get(name) or {}
