@@ -34,7 +34,9 @@ def test_a_reviewer_that_rejects_once_then_accepts(stage: Stage) -> None:
     assert "no-change" not in review
     again, last = stage.seen("a.3", "prompt"), stage.seen("a.4", "prompt")
     assert "Add a test, line 7." in again
-    assert "It has the changes that you made before" in again
+    assert "Its last commit has the work of this task so far" in again
+    assert "What you changed in an attempt that did not end well is not in it." in again
+    assert "are still there" not in again, "a pod has new folders"
     assert "You have judged this work before, in attempt 2" in last
     assert "PPROJ_STEP=review\n" in stage.seen("a.4", "env")
     assert "PPROJ_ROUND=2\n" in stage.seen("a.4", "env")

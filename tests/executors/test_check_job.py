@@ -215,6 +215,28 @@ def test_how_a_run_has_ended(attempt: Attempt, pods: list[Json], outcome: ProbeO
         assert found.printed.startswith("half\nThe check was stopped: its activeDeadlineSeconds")
 
 
+@pytest.mark.parametrize(
+    ("code", "more", "outcome"),
+    [
+        (3, {}, ProbeOutcome.FAILED),
+        (75, {}, None),
+        (137, {}, None),
+        (3, {"deletionTimestamp": "2026-01-01T00:00:00Z"}, None),
+    ],
+)
+def test_work_that_breaks_setup_has_failed(code: int, more: Json, outcome: ProbeOutcome | None) -> None:
+    ended = pod((READY, ""))
+    ended["metadata"] |= more
+    ended["status"]["initContainerStatuses"] += [
+        {"name": "setup", "state": {"terminated": {"exitCode": code}}},
+        {"name": "after-setup", "state": {"waiting": {"reason": "PodInitializing"}}},
+    ]
+    found = JobExecutor().check_end(ENDED, None, [view_pod(ended)])
+    assert (found and found.outcome) == outcome
+    if found:
+        assert (found.work, f"setup failed with exit code {code}" in found.printed) == (WORK, True)
+
+
 def view(outcome: str = "", stopped: str = "", claim: str = CheckClaim("rev", "").to_json()) -> JobView:
     return JobView("x", "job-1", 1, 1.0, 2.0 if outcome else None, outcome, "", stopped, claim)
 

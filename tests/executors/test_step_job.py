@@ -239,3 +239,21 @@ def test_the_texts_of_a_step_s_role_must_fit_into_the_annotations_too() -> None:
     roles = [role.model_copy(update={"instructions": "x" * 270_000}) for role in spec.roles if role.agent]
     long = spec.model_copy(update={"roles": [spec.roles[0], *roles]})
     assert ["the annotations of its pod need" in problem.found for problem in check_for_cluster(long)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [
+        ((), "SetupFailed"),
+        ((OWN,), "ExitCode"),
+        ((OWN, StepEnd("review", 2, REJECTED)), "ExitCode"),
+    ],
+)
+def test_a_setup_that_fails_on_held_work_says_nothing_of_other_tasks(ends: tuple[StepEnd, ...], reason: str) -> None:
+    pod = made(*ends, workspace={"setup": ["npm", "ci"]})["spec"]["template"]
+    states = {"setup": {"terminated": {"exitCode": 3}}, "after-setup": {"waiting": {"reason": "PodInitializing"}}}
+    inits = [{"name": name, "state": state} for name, state in states.items()]
+    found = view_pod(pod | {"status": {"phase": "Failed", "initContainerStatuses": inits}}).delivered
+    assert (found.reason, found.exit_code, found.verdict) == (reason, 3, None)
+    pod["metadata"]["annotations"][f"{LABEL}/delivery"] = "["
+    assert view_pod(pod | {"status": {"phase": "Failed", "initContainerStatuses": inits}}).delivered.exit_code == 3

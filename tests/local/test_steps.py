@@ -375,3 +375,17 @@ def test_a_failure_after_a_rejection_is_what_the_summary_says(stepped: Callable[
     said = run.run(1)
     assert "  a: exit code 7, " in said
     assert "no room" in said
+
+
+def test_work_that_breaks_setup_fails_its_own_task_alone(stepped: Callable[..., tuple[Runner, Checkout]]) -> None:
+    setup = ["sh", "-c", "echo set-up >&2; ! test -e broken"]
+    run, checkout = stepped(
+        gate("true"), command="test $PPROJ_TASK_ID = b || echo x > broken; echo x > $PPROJ_TASK_ID",
+        work=[{"id": "a"}, {"id": "b"}], workspace={"setup": setup}, failurePolicy="Continue", parallelism=1,
+        defaults={"maxAttempts": 1},
+    )  # fmt: skip
+    said = run.run(1)
+    assert "1 of 2 tasks succeeded, 1 failed" in said, said
+    assert "SetupFailed" not in said
+    assert "setup failed with exit code 1" in Path(run.state / "logs" / "a.2.log").read_text()
+    assert checkout.tasks() == ["b"]

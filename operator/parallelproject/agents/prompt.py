@@ -100,8 +100,8 @@ This is attempt {{ attempt }}. The attempt before has left this:
 - The current folder is a new workspace, {{ workspace }}. The work as it is now is its last commit: `git show HEAD`.
   Judge it again, as before.
 {% elif step and step.hasWork %}
-- The current folder is a new workspace, {{ workspace }}. It has the changes that you made before as its last commit. Do
-  the work here.
+- The current folder is a new workspace, {{ workspace }}. Its last commit has the work of this task so far.
+  What you changed in an attempt that did not end well is not in it. Do the work here.
 {% else %}
 - The current folder is a new workspace, {{ workspace }}. It does not have the changes that you made before, except
   those that have landed. Do the work here.
@@ -110,7 +110,7 @@ This is attempt {{ attempt }}. The attempt before has left this:
 - The ports for servers are now {{ ports | join(", ") }}.
 {% endif %}
 {% if step and step.hasWork and not step.gate %}
-- Files that you wrote to `$PPROJ_OUTPUTS` before are still there. All else is as before.
+- Write files for `$PPROJ_OUTPUTS` again that are not there any more. All else is as before.
 {% else %}
 - Files for `$PPROJ_OUTPUTS` have to be written again. All else is as before.
 {% endif %}

@@ -1,6 +1,8 @@
 """What we put into a workspace is noted by its exact path, whatever its name is, and folders are split around what is
 excluded."""
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,35 @@ def test_a_workspace_whose_git_setup_has_removed_is_noted_all_the_same(workspace
     note_added(private, workspace, ["made"])
     assert added(private) == {"made"}
     assert (workspace.parent / "away/info/exclude").read_text() == before, "nothing is written through a link"
+
+
+@pytest.mark.parametrize("what", ["link", "hard link", "pipe", "folder", "link above", "file above"])
+def test_what_setup_puts_in_place_of_the_rules_is_not_written_to(workspace: Path, what: str) -> None:
+    private, file, info = workspace.parent / "private", workspace / "work", workspace / ".git/info"
+    file.write_text("work\n")
+    (workspace.parent / "away").mkdir()
+    shutil.copy(file, workspace.parent / "away/exclude")
+    (info / "exclude").unlink()
+    if what.endswith("above"):
+        info.rmdir()
+    match what:
+        case "link":
+            (info / "exclude").symlink_to(file)
+        case "hard link":
+            (info / "exclude").hardlink_to(file)
+        case "pipe":
+            os.mkfifo(info / "exclude")
+        case "folder":
+            (info / "exclude").mkdir()
+        case "link above":
+            info.symlink_to(workspace.parent / "away")
+        case "file above":
+            info.touch()
+    note_added(private, workspace, ["made"])
+    assert added(private) == {"made"}
+    assert file.read_text() == (workspace.parent / "away/exclude").read_text() == "work\n"
+    if what in ("link", "hard link", "pipe"):
+        assert (info / "exclude").read_text().endswith("/made\n"), "a new file"
 
 
 def test_a_folder_with_an_excluded_path_is_the_rest_of_it(tmp_path: Path) -> None:

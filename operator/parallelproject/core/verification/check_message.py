@@ -15,6 +15,7 @@ from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.packed_lines import most_that_fit, pack, pack_lines, unpack
 from parallelproject.core.verification.printed_end import PRINTED_MAX, last_lines
 from parallelproject.core.verification.probe import LandedChange, ProbeOutcome
+from parallelproject.model.names import EX_TEMPFAIL
 
 Json = dict[str, Any]
 
@@ -29,6 +30,8 @@ SKIPPED, CHECKED_OUT = "Skipped", "CheckedOut"
 """Outcomes next to those of ``ProbeOutcome``: nothing had to run, the workspace is ready."""
 NOT_REPORTED = 125
 """Exit code of a command whose end is not known."""
+_SIGNALLED = 128
+"""Exit codes above it are of commands that were killed by a signal."""
 
 
 class CheckEnd(NamedTuple):
@@ -85,6 +88,21 @@ def read_end(checked_out: str, ended: str) -> CheckEnd | None:
     if last.get("outcome") in (ProbeOutcome.PASSED, ProbeOutcome.FAILED):
         return CheckEnd(ProbeOutcome(last["outcome"]), work, printed)
     return None
+
+
+def setup_end(checked_out: str, code: int) -> CheckEnd | None:
+    """How a run has ended whose setup has failed on what was checked out; None: that says nothing about it, as where
+    setup asks to run later or was killed.
+
+    Args:
+        checked_out: The message of the container that checks out.
+        code: The exit code of setup.
+    """
+    head, packed = _parts(checked_out)
+    if head.get("outcome") != CHECKED_OUT or code in (EX_TEMPFAIL, NOT_REPORTED) or code > _SIGNALLED:
+        return None
+    said = f"spec.workspace.setup failed with exit code {code}, before the command of the check.\n"
+    return CheckEnd(ProbeOutcome.FAILED, read_work(head, packed), said)
 
 
 def said_in(message: str) -> str:

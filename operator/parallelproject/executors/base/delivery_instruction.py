@@ -100,6 +100,16 @@ def instruction(
     return _json(fields)
 
 
+def continues_held_work(instruction: str) -> bool:
+    """Whether an attempt starts from work of its task that has not landed, by its instruction. Others can change that
+    text: in one that cannot be read, it does not."""
+    try:
+        fields = json.loads(instruction)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(fields, dict) and bool(fields.get("continues"))
+
+
 def reading_instruction(spec: Spec, agent: Json, outputs: str) -> str:
     """The instruction of ``pproj-git`` for an attempt of an agent without a repository.
 

@@ -15,10 +15,11 @@ from parallelproject.core.planner.claim import Claim
 from parallelproject.core.planner.outputs import Outputs
 from parallelproject.core.steps.step import StepVerdict
 from parallelproject.core.times import epoch
-from parallelproject.core.verification.check_message import CheckEnd, read_end
+from parallelproject.core.verification.check_message import CheckEnd, read_end, setup_end
 from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
+from parallelproject.executors.base.delivery_instruction import continues_held_work
 from parallelproject.executors.job import delivery_pod, setup_pod
 from parallelproject.git.plumbing.outcome import AGENT_FAILED, GATE_REJECTED
 from parallelproject.model.names import (
@@ -121,6 +122,8 @@ class PodView(NamedTuple):
     """What keeps it from starting."""
     deleting: bool = False
     """Whether it was deleted; it may still run."""
+    setup_code: int | None = None
+    """The exit code of its setup, if it runs a check and setup has failed."""
 
     @property
     def is_live(self) -> bool:
@@ -228,6 +231,7 @@ def view_pod(pod: Mapping[str, Any]) -> PodView:
         message=_said(status, main) if ANNOTATION_PUBLISH in annotations else "",
         outputs=_outputs(annotations, status, main, found),
         said=_said_of_check(status) if ANNOTATION_CHECK in annotations else ("", ""),
+        setup_code=_setup_code(pod) if ANNOTATION_CHECK in annotations else None,
         trouble=_trouble(
             status, main, waits_for_command=ANNOTATION_DELIVERY in annotations or ANNOTATION_CHECK in annotations
         ),
@@ -303,11 +307,13 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
         container.get("name"): (container.get("state") or {}).get("terminated") or {}
         for container in (*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ()))
     }
-    code = (ends.get(setup_pod.SETUP) or {}).get("exitCode")
-    if code and setup_pod.AFTER_SETUP in ends:
-        # A deleted pod has cut it off: that says nothing of the other tasks.
-        is_deleted = "deletionTimestamp" in (pod.get("metadata") or {})
-        return NOT_DELIVERED if is_deleted else Delivered(Reason.SETUP_FAILED, exit_code=code)
+    if code := _setup_code(pod):
+        metadata = pod.get("metadata") or {}
+        if "deletionTimestamp" in metadata:  # that has cut it off, and says nothing of the other tasks
+            return NOT_DELIVERED
+        # On work that has not landed it may be that work that breaks it, which no other task has.
+        is_own = continues_held_work((metadata.get("annotations") or {}).get(ANNOTATION_DELIVERY) or "")
+        return Delivered(Reason.EXIT_CODE if is_own else Reason.SETUP_FAILED, exit_code=code)
     last = (delivery_pod.GIT, delivery_pod.READER)
     for name in (delivery_pod.PREPARE, setup_pod.AFTER_SETUP, *last):
         ended = ends.get(name) or {}
@@ -318,6 +324,15 @@ def _delivered(pod: Mapping[str, Any]) -> Delivered:
         if is_cause or (name in last and code in _VERDICTS):
             return delivered(code, str(ended.get("message") or ""))
     return NOT_DELIVERED
+
+
+def _setup_code(pod: Mapping[str, Any]) -> int | None:
+    """The exit code of a pod's setup, if that has failed. A container of a template may have its name: ours is not
+    alone."""
+    found = {each.get("name"): each for each in (pod.get("status") or {}).get("initContainerStatuses") or ()}
+    state = (found.get(setup_pod.SETUP) or {}).get("state") or {}
+    code = (state.get("terminated") or {}).get("exitCode")
+    return code if code and setup_pod.AFTER_SETUP in found else None
 
 
 def attempt_of(number: int, job: JobView | None, pods: Iterable[PodView], job_is_gone: bool) -> Attempt:
@@ -472,6 +487,8 @@ def check_end(attempt: Attempt, job: JobView | None, pods: Iterable[PodView]) ->
         if pod.is_live or pod.disrupted or (job is not None and pod.job_uid != job.uid):
             continue
         found = read_end(*pod.said)
+        if found is None and pod.setup_code and not pod.deleting:
+            found = setup_end(pod.said[0], pod.setup_code)
         if found is None:
             continue
         if found.is_stopped and attempt.reason == Reason.DEADLINE_EXCEEDED:

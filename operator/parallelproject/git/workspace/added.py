@@ -14,13 +14,15 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from parallelproject.git.plumbing.delivery import Delivery, Place
-from parallelproject.git.plumbing.plain_file import is_plain_folder
+from parallelproject.git.plumbing.plain_file import is_plain_folder, read_plain
 from parallelproject.git.workspace.beyond_branch import put_back, untracked
 from parallelproject.whole_file import write_whole
 
 UNDONE = "setup changed files of the branch, which is undone"
 """Said of paths that ``note_made`` has put back."""
 _NOTE = "added.json"
+_EXCLUDE_MAX = 1 << 20
+"""Maximum bytes of rules of a task's own that are kept."""
 _SPECIAL = re.compile(r"([\\*?\[#! ])")
 
 
@@ -46,12 +48,8 @@ def note_added(private: Path, workspace: Path, paths: Iterable[str]) -> None:
     if not new:
         return
     write_whole(private / _NOTE, json.dumps(sorted(added(private) | new)))
-    info = workspace / ".git" / "info"
-    if not is_plain_folder(info.parent):  # setup has removed it
-        return
-    info.mkdir(exist_ok=True)
-    with (info / "exclude").open("ab") as exclude:
-        exclude.write("".join(_rule(path) for path in sorted(new) if "\n" not in path).encode(errors="surrogateescape"))
+    rules = "".join(_rule(path) for path in sorted(new) if "\n" not in path)
+    _exclude(workspace / ".git", rules.encode(errors="surrogateescape"))
 
 
 def with_added(delivery: Delivery, place: Place) -> Delivery:
@@ -126,6 +124,25 @@ def is_free(workspace: Path, path: str) -> bool:
         if os.path.lexists(at) and (at.is_symlink() or not at.is_dir()):
             return False
     return True
+
+
+def _exclude(folder: Path, rules: bytes) -> None:
+    """Adds rules for the git that the task sees.
+
+    Setup may have removed what is there, or put links in its place, to a file of the branch or to our note. So a new
+    file replaces it, and where that cannot be done without following a link, there are no rules.
+    """
+    info = folder / "info"
+    if not is_plain_folder(folder):
+        return
+    if not os.path.lexists(info):
+        info.mkdir()
+    if not is_plain_folder(info) or is_plain_folder(info / "exclude"):
+        return
+    before = read_plain(info / "exclude", _EXCLUDE_MAX) or b""
+    (info / "exclude").unlink(missing_ok=True)
+    with (info / "exclude").open("xb") as file:  # which follows no link
+        file.write(before + rules)
 
 
 def _rule(path: str) -> str:

@@ -135,6 +135,8 @@ class SetupStep:
     def _failed(self, failed: DeliveryResult, text: str, say: Say) -> DeliveryResult:
         found = f"setup failed with exit code {failed.exit_code}: {text}"
         say(found)
+        if self._delivery.continues:  # it may be that work that breaks it, which no other task has
+            return failed._replace(message=found)
         if failed.exit_code != EX_TEMPFAIL and self._reports_failure:
             other = self._failures.report(in_words(self._delivery.task, self._delivery.attempt))
             if other:
