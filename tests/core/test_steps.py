@@ -200,6 +200,24 @@ def test_failures_count_for_the_step_that_they_are_of() -> None:
     assert (found.states, found.reasons) == ([TaskState.FAILED], [Reason.EXIT_CODE])
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_held_work_of_a_branch_that_was_rewritten_is_done_again_after_a_retry(again: bool) -> None:
+    crash = [seen(2, Phase.FAILED, "review", 9, "x")]
+    attempts = [seen(1, Phase.HELD), *crash, seen(3, Phase.FAILED, "review", 21, Reason.BRANCH_REWRITTEN)]
+    retries = [{"id": "a", "forgive": 2}] if again else []
+    found = decide(project(tasks=[{"id": "a", "maxAttempts": 9}], retries=retries), a=attempts)
+    if again:
+        assert starts(found) == [(0, OWN)]
+        snapshot = found.ledger.snapshot
+        assert snapshot is not None
+        assert snapshot.standing(0).work == 0
+        assert (
+            read_row(render_row("a", TaskState.PENDING, 0, None, snapshot.record(0))).steps == snapshot.record(0).steps
+        )
+    else:
+        assert (found.states, found.reasons) == ([TaskState.FAILED], [Reason.BRANCH_REWRITTEN])
+
+
 def test_a_task_whose_gate_rejects_once_more_than_it_may_has_failed() -> None:
     spec = project(tasks=[{"id": "a"}, {"id": "b", "dependencies": ["a"]}])
     rounds = [seen(n, Phase.HELD) if n % 2 else seen(n, Phase.REJECTED, "review", 1) for n in range(1, 7)]
