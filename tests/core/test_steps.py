@@ -218,6 +218,24 @@ def test_held_work_of_a_branch_that_was_rewritten_is_done_again_after_a_retry(ag
         assert (found.states, found.reasons) == ([TaskState.FAILED], [Reason.BRANCH_REWRITTEN])
 
 
+def test_a_role_that_is_refused_keeps_those_tasks_from_starting_whose_next_steps_need_it() -> None:
+    ids = [{"id": i} for i in ("bad", "held", "again", "new")] + [{"id": "own", "steps": ["test"]}]
+    spec = project(tasks=ids, parallelism=9, failurePolicy="Continue", roles=[{"name": "coder"}, {"name": "reviewer"}])
+    past = {"held": [seen(1, Phase.HELD)], "again": TWICE[:2]}
+    coder = decide(spec, bad=[seen(1, Phase.FAILED, code=1, why="AgentAuth")], **past)
+    assert starts(coder) == [(1, "review")], "its own work is done"
+    assert coder.reasons[2:] == [Reason.STOPPED] * 3
+    reviewer = decide(spec, bad=[seen(1, Phase.HELD), seen(2, Phase.FAILED, "review", 1, "AgentAuth")], **past)
+    assert starts(reviewer) == [(4, OWN)], "it needs no reviewer"
+    assert reviewer.reasons[1:4] == [Reason.STOPPED] * 3
+    for made, i, role in ((coder, "new", "coder"), (reviewer, "new", "reviewer"), (reviewer, "held", "reviewer")):
+        status = status_of(made, spec)
+        assert (
+            f"every other task of the role {role} would fail"
+            in why(compile_graph(spec), spec, status, i, 1000.0).answer
+        )
+
+
 def test_a_task_whose_gate_rejects_once_more_than_it_may_has_failed() -> None:
     spec = project(tasks=[{"id": "a"}, {"id": "b", "dependencies": ["a"]}])
     rounds = [seen(n, Phase.HELD) if n % 2 else seen(n, Phase.REJECTED, "review", 1) for n in range(1, 7)]
