@@ -119,7 +119,7 @@ def first_level_stopped(graph: CompiledGraph, policy: FailurePolicy, failed: Seq
 
 
 def needed_roles(graph: CompiledGraph, task: int, record: Record) -> set[str | None]:
-    """The roles without which a task that does not run cannot go on: those of its own work and of all its steps, or
+    """The roles without which a task that does not run cannot continue: those of its own work and of all its steps, or
     between two steps that of the next one. None is the own work of a task without a role.
 
     Args:
