@@ -10,20 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.graph.graph import compile_graph
-from parallelproject.core.planner.attempt import NEW, Attempt, Phase, settle
+from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record, settle
 from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.core.planner.stops import suspended_until
 from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import PlanReading
 from parallelproject.core.report.status import read_row, render_row, render_status
 from parallelproject.core.report.why.why import why
 from parallelproject.core.steps.standing import Standing, maker_of, standing
 from parallelproject.core.steps.step import OWN, StepEnd, StepVerdict, TaskStep
-from parallelproject.executors.base.cluster_checks import no_steps
+from parallelproject.executors.base.cluster_checks import no_steps, too_large
 from parallelproject.model.problem import ProblemsError
 from parallelproject.model.project import parse_spec
 from parallelproject.model.spec import ExecutorKind, FailurePolicy, Spec
-from parallelproject.model.status import Reason, TaskState, TaskStatus
+from parallelproject.model.status import STEP_ENDS_MAX, Reason, TaskState, TaskStatus
 from tests.core import test_laws as laws
 from tests.core.examples import examples
 from tests.core.projects import specs
@@ -200,6 +201,42 @@ def test_failures_count_for_the_step_that_they_are_of() -> None:
     assert (found.states, found.reasons) == ([TaskState.FAILED], [Reason.EXIT_CODE])
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_held_work_of_a_branch_that_was_rewritten_is_done_again_after_a_retry(again: bool) -> None:
+    crash = [seen(2, Phase.FAILED, "review", 9, "x")]
+    attempts = [seen(1, Phase.HELD), *crash, seen(3, Phase.FAILED, "review", 21, Reason.BRANCH_REWRITTEN)]
+    retries = [{"id": "a", "forgive": 2}] if again else []
+    found = decide(project(tasks=[{"id": "a", "maxAttempts": 9}], retries=retries), a=attempts)
+    if again:
+        assert starts(found) == [(0, OWN)]
+        snapshot = found.ledger.snapshot
+        assert snapshot is not None
+        assert snapshot.standing(0).work == 0
+        assert (
+            read_row(render_row("a", TaskState.PENDING, 0, None, snapshot.record(0))).steps == snapshot.record(0).steps
+        )
+    else:
+        assert (found.states, found.reasons) == ([TaskState.FAILED], [Reason.BRANCH_REWRITTEN])
+
+
+def test_a_role_that_is_refused_keeps_those_tasks_from_starting_whose_next_steps_need_it() -> None:
+    ids = [{"id": i} for i in ("bad", "held", "again", "new")] + [{"id": "own", "steps": ["test"]}]
+    spec = project(tasks=ids, parallelism=9, failurePolicy="Continue", roles=[{"name": "coder"}, {"name": "reviewer"}])
+    past = {"held": [seen(1, Phase.HELD)], "again": TWICE[:2]}
+    coder = decide(spec, bad=[seen(1, Phase.FAILED, code=1, why="AgentAuth")], **past)
+    assert starts(coder) == [(1, "review")], "its own work is done"
+    assert coder.reasons[2:] == [Reason.STOPPED] * 3
+    reviewer = decide(spec, bad=[seen(1, Phase.HELD), seen(2, Phase.FAILED, "review", 1, "AgentAuth")], **past)
+    assert starts(reviewer) == [(4, OWN)], "it needs no reviewer"
+    assert reviewer.reasons[1:4] == [Reason.STOPPED] * 3
+    for made, i, role in ((coder, "new", "coder"), (reviewer, "new", "reviewer"), (reviewer, "held", "reviewer")):
+        status = status_of(made, spec)
+        assert (
+            f"every other task of the role {role} would fail"
+            in why(compile_graph(spec), spec, status, i, 1000.0).answer
+        )
+
+
 def test_a_task_whose_gate_rejects_once_more_than_it_may_has_failed() -> None:
     spec = project(tasks=[{"id": "a"}, {"id": "b", "dependencies": ["a"]}])
     rounds = [seen(n, Phase.HELD) if n % 2 else seen(n, Phase.REJECTED, "review", 1) for n in range(1, 7)]
@@ -331,6 +368,35 @@ def test_a_row_of_a_status_has_all_that_follows_from_the_steps() -> None:
     assert read_row(row | {"steps": ["odd", ":x:Held:0", ":1:Lost:0", 7, "review:2:Passed:0"]}).steps == (
         StepEnd("review", 2, PASSED),
     )
+
+
+def test_numbers_in_a_row_that_are_too_long_are_ignored() -> None:
+    steps = [f":{'9' * 5000}:Held:0", f":1:Held:{'9' * 5000}", ":1:Held:0"]
+    assert read_row({"id": "a", "state": "Pending", "steps": steps}).steps == (StepEnd(OWN, 1, HELD),)
+
+
+def test_a_row_has_no_more_ends_of_steps_than_its_format_allows() -> None:
+    ends = tuple(StepEnd("review", number, PASSED) for number in range(1, STEP_ENDS_MAX + 9))
+    row = render_row("a", TaskState.PENDING, 0, None, Record(attempts=len(ends), steps=ends))
+    assert TaskStatus.model_validate(row)
+    assert read_row(row).steps == ends[8:]
+
+
+def test_a_project_is_too_large_for_a_cluster_with_the_ends_of_its_steps() -> None:
+    spec = project(tasks=[{"id": f"task-{i}"} for i in range(5000)])
+    assert list(too_large(spec.model_copy(update={"steps": []}))) == []
+    assert "exceed the maximum size" in str(*too_large(spec))
+
+
+def test_the_deadline_of_a_suspended_attempt_is_that_of_its_step() -> None:
+    steps = [
+        {"name": "review", "role": "reviewer", "gate": True, "deadlineSeconds": 50},
+        {"name": "test", "role": "coder"},
+    ]
+    spec = project(tasks=[{"id": "a", "activeDeadlineSeconds": 900}], steps=steps)
+    for step, seconds in ((OWN, 900), ("review", 50), ("test", 900)):
+        suspended = Attempt(1, Phase.ACTIVE, True, started=100.0, reason=Reason.JOB_SUSPENDED, step=step)
+        assert suspended_until(compile_graph(spec), spec, "a", suspended) == 100.0 + seconds
 
 
 def test_each_end_of_a_step_is_one_event() -> None:

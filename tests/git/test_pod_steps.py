@@ -222,4 +222,24 @@ def test_work_that_conflicts_when_its_gates_have_passed_does_not_land(remote: Re
 
 def test_held_work_that_is_gone_is_an_error_and_not_another_start(remote: Remote) -> None:
     code, result = StepPod(remote, 2, "review", work=1, gate=True).prepare()
-    assert (code, result["reason"]) == (22, "HeldWorkGone")
+    assert (code, result["reason"]) == (21, "HeldWorkGone"), "as after a rewritten branch, all of it is done again"
+    assert "does all of its work again" in result["message"]
+
+
+def test_a_pod_that_only_lands_finds_what_the_pod_before_it_has_landed(remote: Remote) -> None:
+    held(remote)
+    assert StepPod(remote, 2, work=1, onlyLands=True, last=True).sh("true")[1].is_done
+    code, found = StepPod(remote, 2, work=1, onlyLands=True, last=True, folder="b").sh("true")
+    assert (code, found.is_done, found.commit) == (0, True, str(remote.tip())[:10])
+    code, found = StepPod(remote, 1, work=9, onlyLands=True, last=True, task="other").sh("true")
+    assert (code, found.reason) == (21, Reason.BRANCH_REWRITTEN)
+
+
+def test_held_work_whose_branch_was_rewritten_does_not_land_and_is_done_again_on_the_new_one(remote: Remote) -> None:
+    held(remote)
+    git(remote.path, "update-ref", f"refs/heads/{BRANCH}", git(remote.path, "commit-tree", "-m", "x", "main^{tree}"))
+    code, found = StepPod(remote, 2, "test", work=1, gate=True, last=True).sh("true")
+    assert (code, found.reason) == (21, Reason.BRANCH_REWRITTEN)
+    held(remote, 3, "echo 3 > work")
+    code, found = StepPod(remote, 4, "test", work=3, gate=True, last=True).sh("true")
+    assert (found.is_done, remote.show("work")) == (True, "3")

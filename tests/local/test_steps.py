@@ -338,8 +338,8 @@ def test_held_work_that_somebody_removed_fails_the_task_and_says_so(
     Path(f"{run.journal_file}.repo").write_text(str(checkout.path / ".git"))
     said = run.run(1)
     assert checkout.tasks() == []
-    assert "Policy" in said
-    assert "pproj run --fresh" in Path(run.state / "logs" / "a.3.log").read_text()
+    assert "BranchRewritten" in said
+    assert "after pproj run the task does all of its work again" in Path(run.state / "logs" / "a.3.log").read_text()
 
 
 @pytest.mark.timeout(1200)

@@ -45,6 +45,8 @@ HOOK_RUNS_MAX = 1000
 """Maximum number of hooks of levels and groups in a status."""
 OUTPUTS_MAX = 64
 """Maximum number of outputs of a task in a status."""
+STEP_ENDS_MAX = 1000
+"""Maximum number of ends of steps of a task in a status: the last ones."""
 ENDED_STATES = frozenset({TaskState.SUCCEEDED, TaskState.FAILED, TaskState.SKIPPED})
 """The states in which nothing of a task runs or will run, unless it is retried."""
 OPEN_STATES = frozenset({TaskState.PENDING, TaskState.RUNNING})
@@ -312,7 +314,7 @@ class TaskStatus(Model):
     """The role that ran the last attempt in place of its own."""
     step: Annotated[str, Field(max_length=63)] | None = None
     """The step that its last attempt was at, if that was not its own work."""
-    steps: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=1000)] | None = None
+    steps: Annotated[list[Annotated[str, Field(max_length=128)]], Field(max_length=STEP_ENDS_MAX)] | None = None
     """How its attempts at steps ended, as STEP:ATTEMPT:END:FAILURES. The end is Held, Passed, Rejected or Conflict."""
     commit: Annotated[str | None, Field(max_length=64)] = None
     """The commit of its work on the branch."""

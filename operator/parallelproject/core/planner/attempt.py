@@ -226,7 +226,7 @@ NEW = Record()
 _new_tuple = tuple.__new__
 """Makes a named tuple of all its fields in a fifth of the time."""
 _SUCCEEDED, _RUNNING, _PENDING = TaskState.SUCCEEDED, TaskState.RUNNING, TaskState.PENDING
-_CONFLICT, _ASKS = Reason.CONFLICT, Reason.NEEDS_INPUT
+_CONFLICT, _REWRITTEN, _ASKS = Reason.CONFLICT, Reason.BRANCH_REWRITTEN, Reason.NEEDS_INPUT
 _VERDICTS = {
     Phase.HELD: StepVerdict.HELD,
     Phase.PASSED: StepVerdict.PASSED,
@@ -321,6 +321,11 @@ def settle(record: Record, attempts: Sequence[Attempt]) -> Record:
                 elif phase is not _LOST and asks_for_later(why, exit_code) and deferrals < DEFERRALS_MAX:
                     deferrals += 1
                 else:
+                    if steps and phase is not _LOST and why == _REWRITTEN:
+                        # What the held work is based on is gone: after a retry all of it is done again. The failure
+                        # itself counts after this end, so that without one the task has failed.
+                        made = ()
+                        steps = (*steps, StepEnd(at, found, StepVerdict.CONFLICT, failures))
                     failures += 1
                 reason = "Lost" if phase is _LOST else why
                 code, until = exit_code, moment(retry_at)

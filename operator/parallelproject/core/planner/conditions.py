@@ -52,7 +52,7 @@ def decide(
     snapshot: Snapshot,
     states: Sequence[TaskState],
     failed: Sequence[int],
-    roles: Collection[str | None],
+    barred: Collection[int],
     midway: Collection[int] = (),
 ) -> Decisions:
     """Decides on all tasks of a graph with conditions.
@@ -63,7 +63,7 @@ def decide(
         snapshot: What has ended, and with which outputs.
         states: By task, those of ``failed`` included.
         failed: The tasks that have failed for good.
-        roles: Those whose tasks would all fail.
+        barred: The pending tasks that would fail as others of their roles have.
         midway: Those between two of their steps.
     """
     lacking: frozenset[int] = frozenset()
@@ -72,7 +72,7 @@ def decide(
         for i in lacking:
             known[i] = _FAILED
         everyone = [*failed, *sorted(lacking)]
-        decider = _Decider(graph, policy, snapshot, known, everyone, roles, midway)
+        decider = _Decider(graph, policy, snapshot, known, everyone, barred, midway)
         if not decider.lacking:
             break
         lacking |= decider.lacking
@@ -123,11 +123,11 @@ class _Decider:
         snapshot: Snapshot,
         states: list[TaskState],
         failed: Sequence[int],
-        roles: Collection[str | None],
+        barred: Collection[int],
         midway: Collection[int],
     ) -> None:
         self._graph, self._snapshot, self._states = graph, snapshot, states
-        self._roles = roles
+        self._barred = barred
         self._last = first_level_stopped(graph, policy, failed)
         self._midway = midway if policy is not FailurePolicy.FAIL_FAST else frozenset[int]()
         self._by_role: set[int] = set()
@@ -137,12 +137,11 @@ class _Decider:
         self.free: set[int] = set()
         self.spared: set[int] = set()
         members = graph.conditions.members
-        self.closed: dict[int, str] = {
-            i: why for i, why in skipped_after(graph, policy, failed, states, roles, midway).items() if i not in members
-        }
+        skipped = skipped_after(graph, policy, failed, states, barred, midway)
+        self.closed: dict[int, str] = {i: why for i, why in skipped.items() if i not in members}
         for i in self.closed:
             states[i] = _SKIPPED
-            if self.closed[i] == _STOPPED and roles and graph.role[i] in roles:
+            if self.closed[i] == _STOPPED and i in barred:
                 self._by_role.add(i)
         for i in sorted(graph.skipped - members, key=graph.level.__getitem__):
             if states[i] is _SKIPPED:
@@ -177,7 +176,7 @@ class _Decider:
         elif is_over and i in conditions.sources and None in self._parameters(i).values():
             self.lacking.add(i)
             self._states[i] = _FAILED  # for those after it, in this pass
-        elif self._roles and graph.role[i] in self._roles:
+        elif i in self._barred:
             self._by_role.add(i)
             self._close(i, _STOPPED)
         elif blocked == _STOPPED or (not is_spared and self._is_stopped(i)):

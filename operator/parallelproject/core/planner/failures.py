@@ -6,6 +6,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record, asks_for_later
 from parallelproject.core.planner.snapshot import standing_of
+from parallelproject.core.steps.step import OWN
 from parallelproject.model.names import EX_TEMPFAIL
 from parallelproject.model.spec import FailurePolicy, MergeConflict, Spec
 from parallelproject.model.status import Reason, TaskState
@@ -117,12 +118,47 @@ def first_level_stopped(graph: CompiledGraph, policy: FailurePolicy, failed: Seq
     return 0 if policy is FailurePolicy.FAIL_FAST else 1 + min(graph.level[i] for i in failed)
 
 
+def needed_roles(graph: CompiledGraph, task: int, record: Record) -> set[str | None]:
+    """The roles without which a task that does not run cannot continue: those of its own work and of all its steps, or
+    between two steps that of the next one. None is the own work of a task without a role.
+
+    Args:
+        graph: The compiled spec.
+        task: The task.
+        record: What is recorded of it.
+    """
+    steps = graph.steps_of(task)
+    following = standing_of(graph, task, record).next if record.steps else OWN
+    if following == OWN:
+        return {graph.role[task], *(step.role for step in steps if step.role is not None)}
+    return {step.role for step in steps if step.name == following and step.role is not None}
+
+
+def barred_by(
+    graph: CompiledGraph, roles: Collection[str | None], records: Mapping[str, Record], states: Sequence[TaskState]
+) -> frozenset[int]:
+    """The pending tasks that would fail at some step since all tasks of these roles would.
+
+    Args:
+        graph: The compiled spec.
+        roles: Those roles.
+        records: What is recorded, by task id.
+        states: By task.
+    """
+    if not roles:
+        return frozenset()
+    pending = (i for i, state in enumerate(states) if state is TaskState.PENDING)
+    if not graph.steps:
+        return frozenset(i for i in pending if graph.role[i] in roles)
+    return frozenset(i for i in pending if not needed_roles(graph, i, records.get(graph.ids[i], NEW)).isdisjoint(roles))
+
+
 def skipped_after(
     graph: CompiledGraph,
     policy: FailurePolicy,
     failed: Sequence[int],
     states: Sequence[TaskState],
-    roles: Collection[str | None] = (),
+    barred: Collection[int] = (),
     midway: Collection[int] = (),
 ) -> dict[int, str]:
     """The pending tasks that are skipped because others have failed, and why.
@@ -132,7 +168,7 @@ def skipped_after(
         policy: What a failure means for tasks that do not depend on it.
         failed: The tasks that have failed for good.
         states: By task.
-        roles: Those whose tasks would all fail.
+        barred: The pending tasks that would fail as others of their roles have.
         midway: Those between two of their steps: they end as running ones do, unless they depend on a skipped task.
             With FailFast they do not.
     """
@@ -149,10 +185,10 @@ def skipped_after(
         return filter(is_pending, reachable(tasks, graph.children, passes_on))
 
     skipped: dict[int, str] = dict.fromkeys(below(failed), Reason.DEPENDENCY_FAILED)
-    if roles:
-        of_roles = [i for i, role in enumerate(graph.role) if role in roles and is_pending(i)]
+    if barred:
+        first_of = [i for i in sorted(barred) if is_pending(i)]
         skipped = (
-            dict.fromkeys(below(of_roles), Reason.DEPENDENCY_FAILED) | dict.fromkeys(of_roles, Reason.STOPPED) | skipped
+            dict.fromkeys(below(first_of), Reason.DEPENDENCY_FAILED) | dict.fromkeys(first_of, Reason.STOPPED) | skipped
         )
     first = first_level_stopped(graph, policy, failed)
     if first is not None:

@@ -27,6 +27,7 @@ from parallelproject.core.planner.constraints.verified_work import VerifiedWork,
 from parallelproject.core.planner.failures import (
     PROJECT_REASONS,
     ROLE_REASONS,
+    barred_by,
     is_final,
     reported_once,
     skipped_after,
@@ -203,14 +204,17 @@ def plan(
     closed_roles = {ran_by(graph, i, snapshot.record(i)) for i in failed if closed[i] in ROLE_REASONS}
     if not PROJECT_REASONS.isdisjoint(closed.values()):
         closed_roles |= set(graph.role)
+        barred = frozenset(i for i, state in enumerate(states) if state is _PENDING)
+    else:
+        barred = barred_by(graph, closed_roles, snapshot.records, states)
     midway = _midway(snapshot, states)
     free = unmet = spared = frozenset[int]()
     if graph.conditions.order:
-        decided = decide(graph, spec.failure_policy, snapshot, states, failed, closed_roles, midway)
+        decided = decide(graph, spec.failure_policy, snapshot, states, failed, barred, midway)
         skipped, free, unmet, spared = decided.closed, decided.free, decided.unmet, decided.spared
         failed += sorted(decided.failed)
     else:
-        skipped = skipped_after(graph, spec.failure_policy, failed, states, closed_roles, midway)
+        skipped = skipped_after(graph, spec.failure_policy, failed, states, barred, midway)
     for i, why in skipped.items():
         states[i] = _FAILED if why is Reason.OUTPUT_MISSING else _SKIPPED
     closed |= skipped

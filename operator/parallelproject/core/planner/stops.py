@@ -84,7 +84,8 @@ def suspended_until(graph: CompiledGraph, spec: Spec, task_id: str, attempt: Att
     i = graph.index.get(task_id)
     if i is None or not attempt.is_suspended or attempt.is_queued or attempt.started is None:
         return math.inf
-    seconds = graph.tasks[i].active_deadline_seconds or spec.defaults.active_deadline_seconds
+    of_step = next((step.deadline_seconds for step in spec.steps if step.name == attempt.step), None)
+    seconds = of_step or graph.tasks[i].active_deadline_seconds or spec.defaults.active_deadline_seconds
     return attempt.started + seconds if seconds else math.inf
 
 

@@ -42,7 +42,15 @@ from parallelproject.core.times import epoch, iso
 from parallelproject.model.names import level_name
 from parallelproject.model.problem import Problem, listed
 from parallelproject.model.spec import MAX_TASKS, Spec
-from parallelproject.model.status import GROUPS_MAX, REFUSALS, ConditionType, Reason, TaskState, task_state
+from parallelproject.model.status import (
+    GROUPS_MAX,
+    REFUSALS,
+    STEP_ENDS_MAX,
+    ConditionType,
+    Reason,
+    TaskState,
+    task_state,
+)
 
 Json = dict[str, Any]
 
@@ -143,7 +151,8 @@ def _read_steps(found: object) -> tuple[StepEnd, ...]:
     ends = []
     for text in found if isinstance(found, list) else ():
         name, *rest = str(text).split(":")
-        if len(rest) == 3 and rest[0].isdecimal() and rest[1] in _VERDICTS and rest[2].isdecimal():
+        # int() refuses texts of some thousands of digits.
+        if len(rest) == 3 and all(len(n) < 10 and n.isdecimal() for n in rest[::2]) and rest[1] in _VERDICTS:
             ends.append(StepEnd(name, int(rest[0]), StepVerdict(rest[1]), int(rest[2])))
     return tuple(ends)
 
@@ -394,7 +403,9 @@ def render_row(
         if record.step:
             row["step"] = record.step
         if record.steps:
-            row["steps"] = [f"{end.step}:{end.attempt}:{end.verdict}:{end.failures}" for end in record.steps]
+            row["steps"] = [
+                f"{end.step}:{end.attempt}:{end.verdict}:{end.failures}" for end in record.steps[-STEP_ENDS_MAX:]
+            ]
         if record.failures or record.conflicts or record.deferrals or inquiry.total or record.steps:
             if state is not TaskState.FAILED and record.reason and state is not _SUCCEEDED:
                 row["failure"] = str(record.reason)

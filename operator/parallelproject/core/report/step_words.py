@@ -51,7 +51,7 @@ def step_lines(graph: CompiledGraph, task: int, record: Record) -> list[str]:
     if found.next is None:
         return ["all its steps have passed: the work lands next"]
     if not found.work:
-        return ["its work did not merge, so it goes through all its steps again"]
+        return ["its work could not land, so it goes through all its steps again"]
     return [f"step {found.next} is next, on the work of attempt {found.work}; nothing has landed yet"]
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.graph.groups import tasks_by_group
+from parallelproject.core.graph.steps import steps_by_task
 from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.model.problem import Problem, ProblemsError, quoted
 from parallelproject.model.spec import AfterMaxRepairs, ExecutorKind, HookKind, Sandbox, Spec
@@ -14,6 +15,8 @@ _OBJECT_BYTES = 1_400_000
 """etcd takes 1.5 MB a request; the rest is for metadata and the condition messages."""
 _ROW_BYTES = 200
 """Size of a task's row in the status, with a margin."""
+_STEP_END_BYTES = 24
+"""Size of the end of one attempt at a step in a row, without the name of the step."""
 _NOT_WORKFLOW = "is not for executor Workflow: its template has the containers"
 _VERIFICATION_BYTES = 300_000
 """Size of the record of a verification in the status, with a margin."""
@@ -121,7 +124,23 @@ def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     """
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
     size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
-    size += _ROW_BYTES * len(spec.tasks) + outputs + (_VERIFICATION_BYTES if spec.verification else 0)
+    size += (
+        _ROW_BYTES * len(spec.tasks)
+        + _bytes_of_steps(spec)
+        + outputs
+        + (_VERIFICATION_BYTES if spec.verification else 0)
+    )
     if size > _OBJECT_BYTES:
         found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
         yield Problem("spec", found, "shorten descriptions, or split it into several projects")
+
+
+def _bytes_of_steps(spec: Spec) -> int:
+    """Size of the ends of steps in the status, if each task is rejected once: all of its steps end twice."""
+    if not spec.steps:
+        return 0
+    return sum(
+        2 * (_STEP_END_BYTES + sum(_STEP_END_BYTES + len(step.name) for step in steps))
+        for steps in steps_by_task(spec)
+        if steps
+    )

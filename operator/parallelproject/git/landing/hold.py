@@ -15,11 +15,11 @@ from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.git.plumbing.landed_history import work_of
 from parallelproject.git.plumbing.lines_of import lines_of
-from parallelproject.git.plumbing.outcome import Outcome, TransientError
+from parallelproject.git.plumbing.outcome import BranchRewrittenError, Outcome, TransientError
 from parallelproject.git.plumbing.push import Update, push
 from parallelproject.git.plumbing.retrying import patiently
 from parallelproject.git.plumbing.store import GitStore, opened
-from parallelproject.git.workspace.prepare import fetch_held, held_or_gone, prepared_base
+from parallelproject.git.workspace.prepare import fetch_held, forget_result, held_or_gone, prepared_base
 
 _HELD = "held"
 
@@ -102,7 +102,14 @@ def land_held(delivery: Delivery, place: Place) -> Landed:
     """
     with opened(delivery, place) as store:
         try:
-            commit = fetch_held(store)
+            try:
+                commit = fetch_held(store)
+            except BranchRewrittenError:
+                seen = patiently(lambda: store.look(delivery.depth))
+                if seen.landed is None:
+                    raise
+                forget_result(store, seen)  # another process has landed it, and was lost before it could say so
+                return Landed(Outcome.ALREADY_LANDED, seen.landed)
             base = store.commit_of(f"{commit}^")
             if not _has_changed(store, commit):
                 return Landed(Outcome.NO_CHANGE, base=base)

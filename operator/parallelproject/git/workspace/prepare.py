@@ -12,7 +12,7 @@ from parallelproject.git.plumbing.command import split
 from parallelproject.git.plumbing.delivery import Delivery, Place
 from parallelproject.git.plumbing.failure import Cause, GitFailedError
 from parallelproject.git.plumbing.lines_of import lines_of
-from parallelproject.git.plumbing.outcome import Outcome, PolicyError, TransientError
+from parallelproject.git.plumbing.outcome import BranchRewrittenError, Outcome, PolicyError, TransientError
 from parallelproject.git.plumbing.push import Update, push
 from parallelproject.git.plumbing.retrying import patiently, pause
 from parallelproject.git.plumbing.store import GitStore, Seen, opened
@@ -120,7 +120,7 @@ def fetch_held(store: GitStore) -> str:
     """The commit of the held work that the delivery continues; it and its base are here then.
 
     Raises:
-        PolicyError: it does not exist any more.
+        BranchRewrittenError: it does not exist any more.
         GitFailedError: the remote cannot be read.
     """
     depth = store.delivery.depth + 1 if store.delivery.depth else 0
@@ -129,14 +129,13 @@ def fetch_held(store: GitStore) -> str:
     except GitFailedError as error:
         if error.cause is not Cause.MISSING_REF:
             raise
-        ref, again = store.delivery.continues, "pproj run --fresh" if store.delivery.local else "pproj rerun"
-        text = f"git: {ref} held the work of the task between its steps, and somebody has removed it: restore it"
-        text += f" (git update-ref {ref} COMMIT), or do all work again ({again})"
-        raise PolicyError("HeldWorkGone", text) from None
+        ref, again = store.delivery.continues, "pproj run" if store.delivery.local else "pproj retry"
+        text = f"git: {ref} held the work of the task between its steps, and somebody has removed it: after {again} the"
+        raise BranchRewrittenError("HeldWorkGone", f"{text} task does all of its work again") from None
     return store.text("rev-parse", _HELD)
 
 
-def held_or_gone(store: GitStore) -> tuple[str | None, PolicyError | None]:
+def held_or_gone(store: GitStore) -> tuple[str | None, BranchRewrittenError | None]:
     """The commit of the held work that the delivery continues; or the error if it is gone, as it is when its task has
     landed. To be called before the branch is fetched, which then needs no depth: what follows on the base of the held
     work is fetched up to that, and another boundary would hide that it follows.
@@ -145,7 +144,7 @@ def held_or_gone(store: GitStore) -> tuple[str | None, PolicyError | None]:
         return None, None
     try:
         return fetch_held(store), None
-    except PolicyError as error:
+    except BranchRewrittenError as error:
         return None, error
 
 

@@ -6,7 +6,8 @@ from parallelproject.model.status import AGENT_REASONS, Reason
 BEHIND: dict[str | None, str] = {
     Reason.CONFLICT: "its work conflicts with work that landed since it started; it is kept in the repository",
     Reason.BRANCH_REWRITTEN: (
-        "the branch no longer contains the commit that its work is based on: it was force-pushed or deleted"
+        "the branch no longer contains the commit that its work is based on: it was force-pushed or deleted, "
+        "or the ref that held its work between two steps was removed"
     ),
     Reason.POLICY: "its work, or the request, is not allowed to land; the allowed part of it is kept in the repository",
     Reason.AUTH_OR_PROTECTED: "the repository refused the push: the credentials are wrong, or the branch is protected",

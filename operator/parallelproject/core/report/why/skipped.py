@@ -2,8 +2,9 @@
 
 from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.explanation import View
-from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS
+from parallelproject.core.planner.failures import PROJECT_REASONS, ROLE_REASONS, needed_roles
 from parallelproject.core.planner.inputs import condition_words
+from parallelproject.core.planner.snapshot import ran_by
 from parallelproject.core.report.attention import need_of_verification
 from parallelproject.core.report.why.answer import Why, of_task
 from parallelproject.core.times import duration
@@ -42,12 +43,14 @@ def skipped(view: View, i: int) -> Why:
         limit = view.spec.active_deadline_seconds or 0
         return of_task(view, i, f"the project's deadline ({duration(limit)}) passed {turn}")
     failed = [j for j in range(len(view.graph.ids)) if view.state(j) == TaskState.FAILED]
-    role = view.graph.role[i]
+    needed = needed_roles(view.graph, i, view.record(i))
     if everywhere := [j for j in failed if view.record(j).reason in PROJECT_REASONS]:
         answer = f"{view.named(everywhere)}, and every other task would fail in the same way"
         return of_task(view, i, answer, tasks=everywhere, fix="retry")
-    refused = [j for j in failed if view.record(j).reason in ROLE_REASONS and view.graph.role[j] == role]
+    refusals = {j: ran_by(view.graph, j, view.record(j)) for j in failed if view.record(j).reason in ROLE_REASONS}
+    refused = [j for j, role in refusals.items() if role in needed]
     if refused:
+        role = refusals[refused[0]]
         whose = f"the role {role}" if role else "the same agent"
         answer = f"{view.named(refused)}, and every other task of {whose} would fail in the same way"
         return of_task(view, i, answer, tasks=refused, fix="retry")
