@@ -93,7 +93,6 @@ def test_claude_code_does_a_backlog_and_is_judged_by_what_it_says(
     log = room.sh("pproj logs shop work")
     assert log.startswith("setup of work\n")
     assert '"type":"result"' in log
-    changed = landing.repository.about(rows["work"]["commit"])["files"]
-    assert [file["filename"] for file in changed] == ["work.txt"], "what setup makes does not land"
+    assert landing.repository.changed(rows["work"]["commit"]) == ["work.txt"], "what setup makes does not land"
     seen = [log, json.dumps(room.get("pproj shop")), room.kubectl("get", "events,pods", "-o", "json")]
     assert not any(CANARY in text for text in seen)

@@ -70,6 +70,11 @@ class Repository:
         found: dict[str, Any] = self.request("GET", f"/git/commits/{commit}?stat=false&files=false&verification=false")
         return found
 
+    def changed(self, commit: str) -> list[str]:
+        """The paths of the files that a commit changes."""
+        found = self.request("GET", f"/git/commits/{commit}?stat=false&files=true&verification=false")
+        return [str(file["filename"]) for file in found["files"]]
+
     def parents(self, commit: str) -> list[str]:
         """The SHAs of a commit's parents."""
         return [str(parent["sha"]) for parent in self.about(commit)["parents"]]
