@@ -293,7 +293,7 @@ class _World:
                 self.soon(partial(self.stop, key))
             else:
                 self.soon_in_this_life(self.touch)
-        for id_, number, _ in made.unseen:
+        for id_, number, *_ in made.unseen:
             key = Key(id_, number)
             if key not in self.looking_up:
                 self.looking_up.add(key)

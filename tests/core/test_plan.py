@@ -142,7 +142,7 @@ def test_after_the_cap_was_lowered_nothing_starts_until_enough_have_ended() -> N
 def test_an_attempt_that_is_recorded_as_running_and_not_seen_holds_its_slot_and_is_to_be_looked_up() -> None:
     prior = {"a": Record(RUNNING, attempts=2, failures=1, job="job-2")}
     decided = decide([task("a"), task("b")], prior=prior, parallelism=1)
-    assert decided.plan.unseen == [("a", 2, "job-2")]
+    assert decided.plan.unseen == [("a", 2, "job-2", "")]
     assert decided.starts == []
     assert decided.states["a"] is RUNNING
     assert decided.plan.running == 1
@@ -641,7 +641,7 @@ def test_a_removed_task_that_is_only_asked_for_or_not_seen_is_waited_for() -> No
     assert (asked.stops, asked.plan.removed, asked.plan.completed) == ({}, {"gone": RUNNING}, False)
     not_seen = decide([], prior={"gone": Record(RUNNING, attempts=1)})
     assert (not_seen.plan.running, not_seen.plan.completed) == (1, False)
-    assert not_seen.plan.unseen == [("gone", 1, None)]
+    assert not_seen.plan.unseen == [("gone", 1, None, "")]
 
 
 def test_an_attempt_holds_the_files_and_the_role_that_its_task_had_when_it_was_started() -> None:
