@@ -73,6 +73,28 @@ def test_a_revert_that_was_interrupted_runs_again_and_nothing_ends_before() -> N
     assert found.states() == {"a": FAILED}
 
 
+@pytest.mark.parametrize("check", [{"name": "test", "command": ["make", "other"]}, {"name": "unit", "command": ["u"]}])
+def test_a_revert_that_has_started_ends_where_the_checks_have_changed(check: dict[str, Any]) -> None:
+    settings = {"maxRepairs": 0, "afterMaxRepairs": "Revert"}
+    found = world(breaks_with("a"), [task("a"), task("c")], settings)
+    while not found.state.reverting:
+        assert found.step()
+    found.is_held = True
+    found.step()
+    found.session(tasks=[task("a"), task("c")], verification={**settings, "checks": [check]}, parallelism=4)
+    assert found.state.condition[:2] == ("False", "Reverting")
+    for _ in range(3):
+        found.step()
+        assert found.plan is not None
+        assert not found.plan.completed
+    found.is_held = False
+    found.run()
+    assert found.landed == ["a", "c", "-a"]
+    assert found.states() == {"a": FAILED, "c": SUCCEEDED}
+    assert found.condition[:2] == ("True", "Verified")
+    assert found.violations == []
+
+
 def test_one_that_is_retried_does_its_work_again() -> None:
     found = played("Revert")
     found.breaks = breaks_with("nobody")

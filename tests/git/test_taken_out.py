@@ -86,6 +86,17 @@ def test_other_places_of_a_file_are_kept(remote: Remote) -> None:
     assert remote.show("one").splitlines() == LINES.replace("19\n", "nineteen\n").splitlines()
 
 
+def test_only_work_on_the_same_lines_is_taken_out_with_it(remote: Remote) -> None:
+    remote.commit("main", {"one": LINES}, "lines")
+    text = LINES
+    for task, line, new in (("a", "2\n", "two\n"), ("b", "two\n", "2b\n"), ("c", "19\n", "nineteen\n")):
+        text = text.replace(line, new, 1)
+        remote.done(task, {"one": text}).land()
+    remote.commit(BRANCH, {"one": text.replace("nineteen\n", "XIX\n")}, "by hand")
+    assert taken(remote, "a").tasks == ("a", "b")
+    assert remote.show("one").splitlines() == LINES.replace("19\n", "XIX\n").splitlines()
+
+
 def test_work_that_somebody_else_builds_on_stays(remote: Remote) -> None:
     remote.done("a", {"one": LINES}).land()
     tip = remote.commit(BRANCH, {"one": LINES.replace("10\n", "ten\n")}, "by hand")

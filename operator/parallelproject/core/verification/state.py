@@ -153,16 +153,19 @@ class VerificationState:
             return new
         if not checks.items() <= self.checks.items():
             condition = ("Unknown", "Waiting", "nothing is verified yet since the checks have changed")
-            new = replace(new, verified=NOTHING_VERIFIED, is_stopped=False, condition=condition)
-        moot = [
-            task
-            for task in self.condemned
-            if (task not in self.reverting and (check := self.repairs[task][-1].check) not in checks)
-            or checks[check] != self.checks.get(check)
-        ]
+            # A revert that has started continues; its commit's message is the condition.
+            new = replace(new._unverified(), condition=self.condition if self.reverting else condition)
+        causes = {task: self.repairs[task][-1].check for task in self.condemned if task not in self.reverting}
+        kept = checks.items() & self.checks.items()
+        moot = [task for task, check in causes.items() if (check, checks.get(check)) not in kept]
         if moot or self.is_stopped:
-            new = replace(new, verified=NOTHING_VERIFIED, is_stopped=False)
+            new = new._unverified()
         return new._acquitted(moot)
+
+    def _unverified(self) -> "VerificationState":
+        """The state in which all is verified again, after the revert where one has started."""
+        verified = NOTHING_VERIFIED._replace(is_reverting=bool(self.reverting))
+        return replace(self, verified=verified, is_stopped=False)
 
     def started_again(self) -> "VerificationState":
         """The state of a run that is started again after its end: what was broken is verified again, since a person may

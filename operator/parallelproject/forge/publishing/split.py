@@ -6,11 +6,11 @@ On the shared branch each task is one commit, and conflicts are resolved.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from parallelproject.forge.clients.protocol import ForgeClient, ForgePullRequest, PullState, Words
 from parallelproject.forge.publishing.pull_request import Proposal
 from parallelproject.forge.publishing.text import TaskLine, proposed_commit
+from parallelproject.git.branches.reverts import Revert
 from parallelproject.git.branches.shared_branch import SharedBranch
 from parallelproject.git.plumbing.refs import task_branch
 from parallelproject.model.branches import level_branch
@@ -35,6 +35,8 @@ class BranchSplit:
     rows: Mapping[str, TaskLine]
     """By task: those that have landed, and those that have failed."""
     write: Write
+    reverts: Sequence[Revert] = ()
+    """The commits on the shared branch that took out work."""
 
     async def levels(self, level_of: Mapping[str, int], whole: int, above: Sequence[str]) -> list[Proposal]:
         """A branch for each level, created or updated. Each contains the previous ones.
@@ -46,19 +48,15 @@ class BranchSplit:
             whole: Number of levels that may be merged, from the first on.
             above: Commits of levels that are not done.
         """
-        later = {f"\0{i}": commit for i, commit in enumerate(above)}
-        order = await self._order(later)
-        members: dict[int, list[str]] = {}
-        highest = 0
-        for task in takewhile(lambda task: task not in later, order):
-            highest = max(highest, level_of[task])
-            members.setdefault(highest, []).append(task)
+        members, ends = await self._levels(level_of, above)
         proposals: list[Proposal] = []
         failed = [task for task, line in self.rows.items() if line.failed]
         for level, tasks in sorted(members.items()):
-            branch = level_branch(self.branch, level)
-            commit = self.rows[tasks[-1]].commit
-            assert commit
+            shown = {*tasks, *(task for task in failed if level_of[task] <= level or level == max(members))}
+            if not shown:
+                continue
+            failed = [task for task in failed if task not in shown]
+            branch, commit = level_branch(self.branch, level), ends[level]
             found, proposed = await self._ours(branch)
             is_done = found is not None and (
                 found.state is PullState.CLOSED
@@ -66,14 +64,46 @@ class BranchSplit:
             )
             if not is_done:
                 await asyncio.to_thread(self.shared.reach, branch, commit)
-            shown = {*tasks, *(task for task in failed if level_of[task] <= level or level == max(members))}
-            failed = [task for task in failed if task not in shown]
             words = self.write([line for task, line in self.rows.items() if task in shown], level, (), commit)
             after = (proposals[-1].branch,) if proposals else ()
             proposals.append(
                 Proposal(branch, self.shared.base, words, level=level, after=after, is_held=level >= whole)
             )
         return proposals
+
+    async def _levels(
+        self, level_of: Mapping[str, int], above: Sequence[str]
+    ) -> tuple[dict[int, list[str]], dict[int, str]]:
+        """By level, its tasks, and the commit that its branch ends at: never one that has work which is taken out
+        later. Such a level ends with the revert, and its work is reported with the level that the revert is in."""
+        later = {f"\0above{i}": commit for i, commit in enumerate(above)}
+        starts = {f"\0start{i}": revert for i, revert in enumerate(self.reverts)}
+        undone = {f"\0undone{i}": revert for i, revert in enumerate(self.reverts)}
+        commits = {key: revert.since for key, revert in starts.items()}
+        commits |= {key: revert.commit for key, revert in undone.items()}
+        members: dict[int, list[str]] = {}
+        ends: dict[int, str] = {}
+        waiting: list[str] = []
+        open_: set[str] = set()
+        highest = 0
+        for key in await self._order({**later, **commits}):
+            if key in later:
+                break
+            if key in starts:
+                open_.add(starts[key].commit)
+                continue
+            if key in undone:
+                open_.discard(undone[key].commit)
+                highest = max(highest, *(level_of.get(task, 0) for task in undone[key].tasks), 0)
+                commit = undone[key].commit
+            else:
+                highest = max(highest, level_of[key])
+                commit = self.rows[key].commit or ""
+                waiting.append(key)
+            if not open_:
+                members.setdefault(highest, []).extend(waiting)
+                ends[highest], waiting = commit, []
+        return members, ends
 
     async def tasks(self, needs: Mapping[str, Sequence[str]]) -> list[Proposal]:
         """A branch for each task that has landed, in the order in which they did. It has the task's commit, and before

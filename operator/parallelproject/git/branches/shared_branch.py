@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from parallelproject.git.branches.picking import has_arrived, picked
 from parallelproject.git.branches.remote_branches import Branches, combined, is_ancestor, seen_ref
+from parallelproject.git.branches.reverts import Revert, reverts_in
 from parallelproject.git.plumbing.lines_of import lines_of
 from parallelproject.git.plumbing.outcome import ConflictError, ExhaustedError
 from parallelproject.git.plumbing.push import Pushed, Update, push
@@ -44,14 +45,34 @@ class SharedBranch:
             return []
         with self.branches.open() as store:
             self.branches.fetch(store, self.name)
-            there = [commit for commit in landed.values() if store.commit_of(commit)]
-            # The first of them: they are on one branch, and the history below it may be long.
-            asked = store.git.run("merge-base", "--octopus", *there, codes=(0, 1)) if there else None
-            first = asked.stdout.decode().split() if asked else []
-            below = [f"^{first[0]}^@"] if first else []
-            listed = lines_of(store.text("rev-list", "--topo-order", "--reverse", seen_ref(self.name), *below, "--"))
+            commits = self._since(store, landed)
+            listed = lines_of(store.text("rev-list", "--topo-order", "--reverse", *commits, "--"))
         place = {commit: i for i, commit in enumerate(listed)}
         return sorted((task for task in landed if landed[task] in place), key=lambda task: place[landed[task]])
+
+    def reverts(self, run: str, landed: Mapping[str, str]) -> list[Revert]:
+        """The commits that took out work of tasks, in their order; none where the branch does not exist.
+
+        Args:
+            run: The run.
+            landed: By task, its commit, also of tasks whose work was taken out.
+
+        Raises:
+            DeliveryError: the remote cannot be read.
+        """
+        with self.branches.open() as store:
+            if not landed or self.branches.tips_in(store, self.name)[self.name] is None:
+                return []
+            self.branches.fetch(store, self.name)
+            return reverts_in(store, run, *self._since(store, landed), "--")
+
+    def _since(self, store: GitStore, landed: Mapping[str, str]) -> list[str]:
+        """The commits of the fetched branch from the first of these on, as for ``git rev-list``: they are on one
+        branch, and the history below may be long."""
+        there = [commit for commit in landed.values() if store.commit_of(commit)]
+        asked = store.git.run("merge-base", "--octopus", *there, codes=(0, 1)) if there else None
+        first = asked.stdout.decode().split() if asked else []
+        return [seen_ref(self.name), *([f"^{first[0]}^@"] if first else [])]
 
     def covers(self, offered: str, commit: str) -> bool:
         """Whether a commit of the branch is at or before another one that was published."""

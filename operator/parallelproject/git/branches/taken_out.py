@@ -5,6 +5,7 @@ an interruption at any moment it can be called again.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from parallelproject.git.branches.landed_work import branch_tip
@@ -107,7 +108,7 @@ def _made(
         try:
             content = edited(store, tip, gone, [])
         except ConflictError as conflict:
-            out = out | _with_dependents([_builder(store, rows, out, conflict)], dependents)
+            out = out | _with_dependents([_builder(store, tip, rows, out, conflict)], dependents)
             continue
         tasks = list(dict.fromkeys(row.task for row in rows if row.task in out))
         trailers = {RUN: store.delivery.run, REVERT: str(number), REVERTED: " ".join(tasks)}
@@ -115,21 +116,28 @@ def _made(
         return make_commit(store, f"{content}^{{tree}}", [tip], text, _people(store), signed=True), out
 
 
-def _builder(store: GitStore, rows: Sequence[_WorkCommit], out: Collection[str], conflict: ConflictError) -> str:
-    """The task whose work on the same files keeps that of others from being taken out: the last one that is left.
+def _builder(
+    store: GitStore, tip: str, rows: Sequence[_WorkCommit], out: Collection[str], conflict: ConflictError
+) -> str:
+    """The task whose work on the same files keeps that of others from being taken out: the first one without which that
+    is possible, else the first one on these files.
 
     Raises:
         ConflictError: it is of no task.
     """
     first = next(i for i, row in enumerate(rows) if row.task in out)
-    for row in reversed(rows[first:]):
-        if row.task in out:
-            continue
-        paths = {change.path for change in changes(store.git, f"{row.commit}^", row.commit)}
-        if paths & set(conflict.paths):
-            if row.task:
-                return row.task
-            break
+    found: list[str] = []
+    for row in rows[first:]:
+        if row.task and row.task not in out and row.task not in found:
+            paths = {change.path for change in changes(store.git, f"{row.commit}^", row.commit)}
+            if paths & set(conflict.paths):
+                found.append(row.task)
+    for task in found:
+        with suppress(ConflictError):
+            edited(store, tip, [row.commit for row in reversed(rows) if row.task == task or row.task in out], [])
+            return task
+    if found:
+        return found[0]
     raise conflict
 
 
