@@ -232,6 +232,10 @@ def test_a_conflict_that_is_not_resolved_is_not_pushed(followed: Followed) -> No
     followed.remote.commit("main", {"c.txt": "1\nof main\n3\n"}, "The same file on main")
     assert followed.end() == 1
     assert "conflicts in c.txt are not resolved" in followed.said
+    followed._settings["push"] = True
+    followed.start()
+    assert followed.end() == 1
+    assert followed.said.count("conflicts in c.txt are not resolved") == 2
     assert followed.text("c.txt") == "1\nbad\n3"
 
 
