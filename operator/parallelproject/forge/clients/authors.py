@@ -43,10 +43,14 @@ class Authors:
         """The marks in some rows that count: of the token's user, and of people who may write."""
         found: set[str] = set()
         for row in rows:
-            keys = marks_in(text(row, "body"))
-            if keys and (author(row) == await self._me() or await self.may_write(row)):
+            keys = marks_in(text_of(row, "body"))
+            if keys and await self.counts(row):
                 found.update(keys)
-        return frozenset(found - {""})
+        return frozenset(found)
+
+    async def counts(self, row: dict[str, Any]) -> bool:
+        """Whether a row with a mark may be ours: it is of the token's user, or of somebody who may write."""
+        return author(row) == await self._me() or await self.may_write(row)
 
     async def _me(self) -> str:
         if self._own is None:
@@ -76,22 +80,22 @@ async def permission(session: ForgeSession, repository: str, name: str) -> str:
         if error.status != 404:
             raise
         return "none"
-    return text(row, "permission")
+    return text_of(row, "permission")
 
 
 def author(row: dict[str, Any]) -> str:
     """The name of the author of a row; empty: none."""
     user = row.get("user") or row.get("author")
-    return text(user, "login") or text(user, "username")
+    return text_of(user, "login") or text_of(user, "username")
 
 
-def text(row: Any, name: str) -> str:
+def text_of(row: Any, name: str) -> str:
     """A text of a row; empty where it has none."""
     found = row.get(name) if isinstance(row, dict) else None
     return found if isinstance(found, str) else ""
 
 
-def number(row: dict[str, Any], name: str) -> int:
+def number_of(row: dict[str, Any], name: str) -> int:
     """A number of a row; 0 where it has none."""
     found = row.get(name)
     return found if isinstance(found, int) else 0
@@ -99,5 +103,5 @@ def number(row: dict[str, Any], name: str) -> int:
 
 def path_in(row: dict[str, Any], name: str) -> str:
     """A path of a row; empty where it has none that can exist."""
-    found = text(row, name)
+    found = text_of(row, name)
     return "" if "\0" in found else found
