@@ -41,7 +41,7 @@ class _Delivered(NamedTuple):
     request: "PublishRequest"
     run: "ReviewedRun"
     succeeded: set[str]
-    failed: set[str]
+    is_pushed: bool
 
 
 def follow_run(project: ParallelProject, options: RunOptions, git: Git, credentials: Path | None) -> int:
@@ -110,7 +110,8 @@ class _Following:
             self._credentials = asked_credentials(pushed, private)
         request = publish_request(self._git, self._credentials, self._private, pushed)
         failed = {row["id"] for row in instruction["tasks"] if row.get("failed")}
-        self.delivered = _Delivered(request, run, {row["id"] for row in instruction["tasks"]} - failed, failed)
+        succeeded = {row["id"] for row in instruction["tasks"]} - failed
+        self.delivered = _Delivered(request, run, succeeded, is_pushed)
         self.is_delivered = True
         if not is_pushed:
             say(f"{target.branch} is not pushed yet: it conflicts with what others have pushed to it")
@@ -167,7 +168,13 @@ class _Following:
         from parallelproject.forge.clients.protocol import PullState
         from parallelproject.git.plumbing.outcome import TransientError
 
-        await self._answer(forge, review, pull, delivered)
+        while True:
+            try:
+                await self._answer(forge, review, pull, delivered)
+                break
+            except TransientError as error:
+                self._say_once(f"warning: {error}; it is tried again")
+                await asyncio.sleep(LONGEST)
         if code != EXIT_SUCCEEDED:
             terminal.say(f"{pull.url} is not followed, since the run has not succeeded")
             return code
@@ -238,7 +245,9 @@ class _Following:
     ) -> None:
         from parallelproject.forge.clients.answer import AnswerError
 
-        due = await asyncio.to_thread(delivered.run.answers, delivered.failed)
+        if not delivered.is_pushed:  # a reply names a commit that people can see
+            return
+        due = await asyncio.to_thread(delivered.run.answers, delivered.succeeded)
         if not due:
             return
         threads = {thread.id: thread for thread in (await review.observe(pull)).threads if thread.id}
