@@ -337,3 +337,20 @@ def test_half_a_character_and_a_path_that_cannot_exist_do_no_harm(followed: Foll
     until(lambda: followed.reviews.replies())
     assert "a better ? word" in (followed.seen / "a.2").read_text()
     assert "Traceback" not in followed.said
+
+
+def test_what_no_task_acts_on_ends_it_with_a_message(followed: Followed) -> None:
+    followed.start()
+    followed.opened()
+    followed.reviews.add("COMMENT", "a better greeting", "README", 1)
+    assert followed.end() == 1
+    assert "waits for people: ann asks for a change in README:1" in followed.said
+
+
+def test_a_check_for_which_its_task_changes_nothing_ends_it_with_a_message(followed: Followed) -> None:
+    followed._settings["command"] = COMMAND.replace("sed -i", "true sed -i")
+    followed.start()
+    followed.opened()
+    followed.reviews.judge = judged(followed)
+    assert followed.end() == 1
+    assert "waits for people: the check ci fails" in followed.said

@@ -247,3 +247,18 @@ def test_a_refusal_is_told(standin: StandIn, publisher: Publisher) -> None:
     with pytest.raises(AnswerError, match="no"):
         ask(publisher, lambda review: review.observe(PULL))
     assert FailedCheck("x").lines == ()
+
+
+@pytest.mark.parametrize("standin", ["GitHub"], indirect=True)
+def test_a_cancelled_check_is_left_to_people(served: StandIn, publisher: Publisher) -> None:
+    answer = served.fault
+
+    def cancelled(index: int, method: str, path: str) -> Fault | None:
+        if path.endswith("/check-runs"):
+            runs = [{"id": 4, "name": "ci", "status": "completed", "conclusion": "cancelled"}]
+            return 200, {"check_runs": runs}, {}
+        return answer(index, method, path)
+
+    served.fault = cancelled
+    found: PullReview = ask(publisher, lambda review: review.observe(PULL))
+    assert (found.failed, found.stopped, found.has_passed, found.is_pending) == ((), ("ci",), False, False)

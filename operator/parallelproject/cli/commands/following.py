@@ -202,7 +202,12 @@ class _Following:
                 terminal.say(f"{finding.task}: {finding.title}")
             if seen.given:
                 return None
-            end = await self._end(found, seen, pull, delivered)
+            try:
+                end = await self._end(found, seen, pull, delivered, forge, review)
+            except TransientError as error:
+                self._say_once(f"warning: {error}; it is tried again")
+                await asyncio.sleep(LONGEST)
+                continue
             if end is not None:
                 return end
             idle = idle + 1 if (found, seen) == last else 0
@@ -212,7 +217,13 @@ class _Following:
             await asyncio.sleep(self._budget.pause(idle))
 
     async def _end(
-        self, found: "PullReview", seen: "FeedbackSeen", pull: "ForgePullRequest", delivered: _Delivered
+        self,
+        found: "PullReview",
+        seen: "FeedbackSeen",
+        pull: "ForgePullRequest",
+        delivered: _Delivered,
+        forge: "ForgeClient",
+        review: "ReviewClient",
     ) -> int | None:
         """Whether it is over; merges what may be merged."""
         if not seen.is_current:
@@ -220,12 +231,19 @@ class _Following:
         if seen.is_over:
             terminal.say(f"{pull.url} waits for people, as said above; a commit on the branch can solve it")
             return EXIT_FAILED
+        if (waiting := (*seen.waiting, *(f"the check {name} was stopped" for name in found.stopped))) and (
+            not found.is_pending
+        ):
+            terminal.say(f"{pull.url} waits for people: {'; '.join(waiting)}")
+            return EXIT_FAILED
         is_checked = found.has_passed or (
             not found.failed and not found.is_pending and self._age(f"none {found.sha}", is_seen=True) >= _SETTLE
         )
         if not is_checked or found.is_rejected or not seen.is_quiet:
             return None
         if delivered.request.merge is MergeMode.WHEN_CHECKS_PASS:
+            if await review.observe(await forge.read(pull)) != found:  # it has changed while this was looked at
+                return None
             await self._merge(delivered.request, _SETTLE if not found.has_passed else 0.0)
             return None
         if found.is_approved:

@@ -21,6 +21,8 @@ _PAGED = {"per_page": _FULL}
 STATUS = {"success": Checks.PASSED, "pending": Checks.PENDING}
 CONCLUSION = dict.fromkeys(("success", "neutral", "skipped"), Checks.PASSED)
 """``neutral`` and ``skipped`` count as successful (docs.github.com, "Troubleshooting required status checks")."""
+_STOPPED = frozenset({"cancelled", "stale", "action_required"})
+"""Conclusions of check runs that say nothing of the code."""
 _JUDGED = {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"}
 _TRIES = 3
 
@@ -39,7 +41,7 @@ class GitHubReview:
 
     async def observe(self, pull: ForgePullRequest) -> PullReview:
         """See ``ReviewClient``."""
-        failed, states = await self._checks(pull.sha)
+        failed, stopped, states = await self._checks(pull.sha)
         reviews = [row async for row in self._session.rows(f"{self._path(pull)}/reviews", _PAGED, full=_FULL)]
         latest = {
             author(row): row.get("state")
@@ -52,6 +54,7 @@ class GitHubReview:
         return PullReview(
             sha=pull.sha,
             failed=tuple(failed),
+            stopped=tuple(stopped),
             is_pending=Checks.PENDING in states,
             has_passed=bool(states) and set(states) == {Checks.PASSED},
             is_approved="APPROVED" in latest.values() and "CHANGES_REQUESTED" not in latest.values(),
@@ -75,8 +78,9 @@ class GitHubReview:
                 continue
         raise TransientError("NotReplied", f"the reply to {thread.id} could not be sent in {_TRIES} tries")
 
-    async def _checks(self, sha: str) -> tuple[list[FailedCheck], list[Checks]]:
+    async def _checks(self, sha: str) -> tuple[list[FailedCheck], list[str], list[Checks]]:
         failed: list[FailedCheck] = []
+        stopped: list[str] = []
         states: list[Checks] = []
         commit = f"{self._repository}/commits/{sha}"
         async for row in self._session.rows(f"{commit}/status", _PAGED, full=_FULL, key="statuses"):
@@ -87,9 +91,11 @@ class GitHubReview:
         async for row in self._session.rows(f"{commit}/check-runs", _PAGED, full=_FULL, key="check_runs"):
             done = text_of(row, "status") == "completed"
             states.append(CONCLUSION.get(text_of(row, "conclusion"), Checks.FAILED) if done else Checks.PENDING)
-            if states[-1] is Checks.FAILED:
+            if done and text_of(row, "conclusion") in _STOPPED:
+                stopped.append(text_of(row, "name") or "check")
+            elif states[-1] is Checks.FAILED:
                 failed.append(await self._of_run(row))
-        return failed, states
+        return failed, stopped, states
 
     async def _of_run(self, run: dict[str, Any]) -> FailedCheck:
         output = run.get("output")

@@ -20,6 +20,8 @@ from parallelproject.git.plumbing.outcome import TransientError
 _FULL = 100
 _PAGED = {"per_page": _FULL}
 _FAILED = frozenset({"failed", "canceled"})
+_CANCELED = "\0canceled"
+"""In place of what a check says; no text of a forge is this."""
 _TRACES_MAX = 5
 """Failed jobs of which the log is read."""
 _TRACE_END = 8_000
@@ -42,11 +44,13 @@ class GitLabReview:
         """See ``ReviewClient``."""
         now = await self._session.get(self._path(pull))
         failed, states = await self._checks(now, pull.sha)
+        stopped = [each.name for each in failed if each.text == _CANCELED]
         given = await self._session.get(f"{self._path(pull)}/approvals")
         threads, marks = await self._threads(pull)
         return PullReview(
             sha=pull.sha,
-            failed=tuple(failed),
+            failed=tuple(each for each in failed if each.name not in stopped),
+            stopped=tuple(stopped),
             is_pending=bool(states - _FAILED - {"success", "skipped"}),
             has_passed=bool(states) and states <= {"success", "skipped"},
             is_approved=bool(given.get("approved_by")) and now.get("detailed_merge_status") != "requested_changes",
@@ -85,7 +89,8 @@ class GitLabReview:
             ]
             found = [await self._of_job(row, has_log=at < _TRACES_MAX) for at, row in enumerate(failed)]
             url = str(pipeline.get("web_url") or "")
-            return found or [FailedCheck("pipeline", f"the pipeline is {pipeline['status']}", url)], {"failed"}
+            said = _CANCELED if pipeline["status"] == "canceled" else f"the pipeline is {pipeline['status']}"
+            return found or [FailedCheck("pipeline", said, url)], {"failed"}
         states: set[str] = set()
         rest: list[FailedCheck] = []
         path = f"{self._project}/repository/commits/{sha}/statuses"
@@ -93,8 +98,9 @@ class GitLabReview:
             state = "success" if row.get("allow_failure") else str(row["status"])
             states.add(state)
             if state in _FAILED:
-                name = text_of(row, "name") or "status"
-                rest.append(FailedCheck(name, text_of(row, "description"), text_of(row, "target_url")))
+                name, said = text_of(row, "name") or "status", text_of(row, "description")
+                said = _CANCELED if state == "canceled" else said
+                rest.append(FailedCheck(name, said, text_of(row, "target_url")))
         return rest, states
 
     async def _of_job(self, job: Mapping[str, Any], *, has_log: bool) -> FailedCheck:

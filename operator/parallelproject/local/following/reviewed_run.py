@@ -39,6 +39,8 @@ class FeedbackSeen(NamedTuple):
     """Whether only people can continue: the task of one of them has no rounds left, or the branch cannot be pushed."""
     is_quiet: bool
     """Whether nothing has to be acted on or answered."""
+    waiting: tuple[str, ...] = ()
+    """Titles of what no task acts on any more: it is left to people, or its task ran and changed nothing."""
 
 
 class ReviewedRun:
@@ -137,6 +139,8 @@ class ReviewedRun:
                 return FeedbackSeen(False, [], [], False, False)
             feedback = LocalFeedback(self._directory)
             before = feedback.state
+            # The mark of a reply may not be visible, such as that of an app.
+            found = [one for one in found if one.kind is not FindingKind.REVIEW or one.key not in before.answered]
             state = before.with_findings(
                 found, able, self._attempts(), LocalVerification.repair_counts(self._directory), settings.max_rounds,
                 incoming,
@@ -155,6 +159,7 @@ class ReviewedRun:
             [(one, state.left[one.key]) for one in new if one.key in state.left],
             over,
             is_quiet=not found and not unanswered,
+            waiting=tuple(one.title for one in found if one.key in state.left or one.key in state.answered),
         )
 
     def answers(self, succeeded: set[str]) -> list[tuple[ReviewFinding, str]]:
