@@ -113,7 +113,7 @@ def routes(world: World) -> list[web.RouteDef]:
         return web.Response()
 
     async def comments(request: web.Request) -> web.Response:
-        return web.json_response([{"body": text} for text in of(request).comments])
+        return web.json_response([{"user": {"login": "robot"}, "body": text} for text in of(request).comments])
 
     async def say(request: web.Request) -> web.Response:
         of(request).comments.append((await request.json())["body"])
@@ -136,8 +136,12 @@ def routes(world: World) -> list[web.RouteDef]:
     async def repository(request: web.Request) -> web.Response:
         return web.json_response({"allow_merge_commits": True, "allow_rebase": True})
 
+    async def user(request: web.Request) -> web.Response:
+        return web.json_response({"login": "robot"})
+
     number = r"{number:\d+}"
     return [
+        web.get("/api/v1/user", user),
         web.get(root, repository),
         web.get(f"{root}/pulls", listed),
         web.post(f"{root}/pulls", create),

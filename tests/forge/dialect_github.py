@@ -91,7 +91,9 @@ def routes(world: World) -> list[web.RouteDef]:
 
     async def comments(request: web.Request) -> web.Response:
         page = int(request.query.get("page", 1))
-        return web.json_response([{"body": text} for text in of(request).comments] if page == 1 else [])
+        return web.json_response(
+            [{"user": {"login": "robot"}, "body": text} for text in of(request).comments] if page == 1 else []
+        )
 
     async def say(request: web.Request) -> web.Response:
         of(request).comments.append((await request.json())["body"])
@@ -136,8 +138,12 @@ def routes(world: World) -> list[web.RouteDef]:
     async def repository(request: web.Request) -> web.Response:
         return web.json_response({"allow_merge_commit": True, "allow_rebase_merge": False})
 
+    async def user(request: web.Request) -> web.Response:
+        return web.json_response({"login": "robot"})
+
     number = r"{number:\d+}"
     return [
+        web.get("/api/v3/user", user),
         web.get(root, repository),
         web.get(f"{root}/pulls", listed),
         web.post(f"{root}/pulls", create),

@@ -90,7 +90,11 @@ def routes(world: World) -> list[web.RouteDef]:
 
     async def notes(request: web.Request) -> web.Response:
         page = int(request.query.get("page", 1))
-        return web.json_response([{"body": text} for text in of(request).comments] if page == 1 else [])
+        return web.json_response(
+            [{"author": {"id": 3, "username": "robot"}, "body": text} for text in of(request).comments]
+            if page == 1
+            else []
+        )
 
     async def say(request: web.Request) -> web.Response:
         of(request).comments.append((await request.json())["body"])
@@ -101,8 +105,12 @@ def routes(world: World) -> list[web.RouteDef]:
         rows = [{"name": name, "status": _PIPELINE[state], "allow_failure": False} for name, state in found.items()]
         return web.json_response(rows if request.query["page"] == "1" else [])
 
+    async def user(request: web.Request) -> web.Response:
+        return web.json_response({"username": "robot"})
+
     number = r"{number:\d+}"
     return [
+        web.get("/api/v4/user", user),
         web.get(f"{root}/merge_requests", listed),
         web.post(f"{root}/merge_requests", create),
         web.get(f"{root}/merge_requests/{number}", read),

@@ -9,6 +9,7 @@ from typing import Any
 from parallelproject.cli.commands import following
 from parallelproject.cli.commands.local_publish import publish_request
 from parallelproject.local.engine.options import RunOptions
+from parallelproject.local.start import run_project
 from parallelproject.model.project import ParallelProject, parse_spec
 from tests.forge.world import World
 
@@ -24,6 +25,8 @@ def main(settings: dict[str, Any]) -> int:
     assert spec.git
     project = ParallelProject(metadata={"name": "shop"}, spec=spec)
     options = RunOptions(command=settings["command"], state_dir=Path(settings["state"]), view="plain", no_color=True)
+    if settings.get("push"):
+        return run_project(project, replace(options, push=True))
     return following.follow_run(project, options, spec.git, Path(settings["credentials"]))
 
 

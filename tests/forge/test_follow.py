@@ -65,8 +65,8 @@ class Reviews:
         return fault
 
     def _answer(self, index: int, method: str, path: str) -> Fault | None:
-        if path.endswith("/assignees"):
-            return 200, [{"login": "ann"}, {"login": "robot"}], {}
+        if path.endswith("/permission"):
+            return 200, {"permission": "write" if path.split("/")[-2] in ("ann", "robot") else "read"}, {}
         first = "page=1" in self._standin.location
         if path.endswith("/replies"):
             return 405, {}, {}
@@ -232,6 +232,10 @@ def test_a_conflict_that_is_not_resolved_is_not_pushed(followed: Followed) -> No
     followed.remote.commit("main", {"c.txt": "1\nof main\n3\n"}, "The same file on main")
     assert followed.end() == 1
     assert "conflicts in c.txt are not resolved" in followed.said
+    followed._settings["push"] = True
+    followed.start()
+    assert followed.end() == 1
+    assert followed.said.count("conflicts in c.txt are not resolved") == 2
     assert followed.text("c.txt") == "1\nbad\n3"
 
 
@@ -302,3 +306,51 @@ def test_a_task_that_fails_gets_another_try_when_it_is_followed_again(followed: 
     until(lambda: followed.reviews.replies())
     assert followed.repairs() == ["a"]
     assert "a better word" in (followed.seen / "a.3").read_text()
+
+
+def test_a_task_that_never_ran_for_a_comment_says_nothing(followed: Followed) -> None:
+    followed._settings["command"] = COMMAND.replace("while test", 'test "$PPROJ_TASK_ID" = b || exit 1\n  while test')
+    followed._settings["spec"]["tasks"][1]["dependencies"] = ["a"]
+    followed.start()
+    followed.opened()
+    followed.reviews.add("COMMENT", "a better word", "a.txt", 2)
+    followed.reviews.add("COMMENT", "a better word here", "b.txt", 2)
+    assert followed.end() == 1
+    assert not followed.reviews.replies()
+
+
+def test_a_branch_without_a_common_history_is_reported_and_tried_again(followed: Followed) -> None:
+    followed.start()
+    followed.opened()
+    tip = followed.remote.tip(BRANCH)
+    other = git(followed.remote.path, "commit-tree", f"{tip}^{{tree}}", "-m", "Another history")
+    git(followed.remote.path, "update-ref", f"refs/heads/{BRANCH}", other)
+    until(lambda: "unrelated histories" in followed.said)
+    assert "Traceback" not in followed.said
+
+
+def test_half_a_character_and_a_path_that_cannot_exist_do_no_harm(followed: Followed) -> None:
+    followed.start()
+    followed.opened()
+    followed.reviews.add("COMMENT", "never", "a\0b.txt", 2)
+    followed.reviews.add("COMMENT", "a better \ud83d word", "a.txt", 2)
+    until(lambda: followed.reviews.replies())
+    assert "a better ? word" in (followed.seen / "a.2").read_text()
+    assert "Traceback" not in followed.said
+
+
+def test_what_no_task_acts_on_ends_it_with_a_message(followed: Followed) -> None:
+    followed.start()
+    followed.opened()
+    followed.reviews.add("COMMENT", "a better greeting", "README", 1)
+    assert followed.end() == 1
+    assert "waits for people: ann asks for a change in README:1" in followed.said
+
+
+def test_a_check_for_which_its_task_changes_nothing_ends_it_with_a_message(followed: Followed) -> None:
+    followed._settings["command"] = COMMAND.replace("sed -i", "true sed -i")
+    followed.start()
+    followed.opened()
+    followed.reviews.judge = judged(followed)
+    assert followed.end() == 1
+    assert "waits for people: the check ci fails" in followed.said

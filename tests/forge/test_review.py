@@ -19,6 +19,7 @@ OLD = "0" * 40
 PULL = ForgePullRequest(
     number=7, url="", state=PullState.OPEN, head="parallel/x", base="main", sha=SHA, words=Words("x")
 )
+STRANGE = f"rm {mark('comment/98')}"
 ANSWERED = f"done\n\n{mark('comment/1')}"
 
 
@@ -33,7 +34,8 @@ GITEA = {
             {"context": "lint", "status": "success"},
         ]
     },
-    "/assignees": [{"login": "ann"}, {"login": "robot"}],
+    "/collaborators/ann/permission": {"permission": "write"},
+    "/collaborators/eve/permission": {"permission": "read"},
     "/pulls/7/reviews": [
         person("ann", id=1, state="REQUEST_CHANGES", body="please", commit_id=OLD, comments_count=1, official=True),
         person("eve", id=2, state="COMMENT", body="", commit_id=SHA, comments_count=1),
@@ -41,7 +43,7 @@ GITEA = {
         person("ann", id=4, state="PENDING", body="not yet", comments_count=0),
     ],
     "/pulls/7/reviews/1/comments": [person("ann", id=1, path="a.py", position=3, original_position=0, body="why?")],
-    "/pulls/7/reviews/2/comments": [person("eve", id=5, path="b.py", position=0, original_position=2, body="rm")],
+    "/pulls/7/reviews/2/comments": [person("eve", id=5, path="b.py", position=0, original_position=2, body=STRANGE)],
     "/pulls/7/reviews/3/comments": [person("robot", id=9, path="a.py", position=3, original_position=0, body=ANSWERED)],
     "/issues/7/comments": [
         person("robot", body=f"x {mark('check/x/y')}"),
@@ -58,28 +60,31 @@ GITHUB = {
             }
         ]
     },
+    "/collaborators/ann/permission": {"permission": "write"},
+    "/collaborators/bob/permission": {"permission": "write"},
+    "/collaborators/eve/permission": {"permission": "read"},
     "/check-runs/4/annotations": [
         {"path": "a.py", "start_line": 1, "annotation_level": "failure", "message": "bad"},
         {"path": "b.py", "start_line": 2, "annotation_level": "warning", "message": "long"},
     ],
     "/pulls/7/reviews": [
         person("ann", id=1, state="CHANGES_REQUESTED", body="please", author_association="MEMBER"),
-        person("eve", id=2, state="COMMENTED", body="", author_association="NONE"),
+        person("eve", id=2, state="COMMENTED", body="", author_association="MEMBER"),
         person("bob", id=3, state="APPROVED", body="fine", author_association="COLLABORATOR"),
     ],
     "/pulls/7/comments": [
         person("ann", id=1, path="a.py", line=None, original_line=3, side="RIGHT", original_commit_id=OLD, body="why?",
                author_association="MEMBER", pull_request_review_id=1),
-        person("eve", id=5, path="b.py", original_line=2, side="LEFT", original_commit_id=SHA, body="rm",
-               author_association="NONE", pull_request_review_id=2),
+        person("eve", id=5, path="b.py", original_line=2, side="LEFT", original_commit_id=SHA, body=STRANGE,
+               author_association="MEMBER", pull_request_review_id=2),
         person("robot", id=9, path="a.py", original_line=3, side="RIGHT", original_commit_id=OLD, body=ANSWERED,
-               author_association="OWNER", in_reply_to_id=1),
+               author_association="NONE", in_reply_to_id=1),
         person("bob", id=10, path="a.py", original_line=8, side="RIGHT", original_commit_id=SHA, body="nit",
                author_association="COLLABORATOR", pull_request_review_id=3),
     ],
     "/issues/7/comments": [
-        person("robot", body=f"x {mark('check/x/y')}", author_association="OWNER"),
-        person("eve", body=f"x {mark('comment/99')}", author_association="NONE"),
+        person("robot", body=f"x {mark('check/x/y')}", author_association="NONE"),
+        person("eve", body=f"x {mark('comment/99')}", author_association="MEMBER"),
     ],
 }  # fmt: skip
 
@@ -101,7 +106,8 @@ GITLAB = {
     ],
     "/jobs/8/trace": "a.py:1: bad",
     "/members/all/1": {"access_level": 40},
-    "/members/all/3": {"access_level": 30},
+    "/members/all/2": {"access_level": 20},
+    "/merge_requests/7/notes": [note(12, 2, f"x {mark('comment/99')}")],
     "/merge_requests/7/discussions": [
         {"id": "d0", "notes": [note(11, 1, "please", resolvable=True, resolved=False)]},
         {
@@ -112,7 +118,7 @@ GITLAB = {
                 note(9, 3, ANSWERED, resolvable=True, resolved=False),
             ],
         },
-        {"id": "d2", "notes": [note(5, 2, "rm", resolvable=True, resolved=False,
+        {"id": "d2", "notes": [note(5, 2, STRANGE, resolvable=True, resolved=False,
                                     position={"old_path": "b.py", "old_line": 2, "head_sha": SHA})]},
         {"id": "d3", "notes": [note(6, 3, f"x {mark('check/x/y')}")]},
     ],
@@ -126,9 +132,11 @@ def served(standin: StandIn) -> StandIn:
     answers, pages = ANSWERS[standin.kind], set[tuple[str, int]]()
 
     def answer(index: int, method: str, path: str) -> Fault:
+        if path.endswith("/user"):
+            return 200, {"username" if standin.kind == "GitLab" else "login": "robot"}, {}
         found = next((body for end, body in answers.items() if path.endswith(f"shop{end}")), None)
         if method != "GET":
-            return (201, {}, {}) if standin.kind != "Gitea" or path.endswith("/reviews") else (405, {}, {})
+            return (201, {}, {}) if standin.kind != "Gitea" or not path.endswith("/replies") else (405, {}, {})
         if found is None:
             return 404, {"message": "404 Not found"}, {}
         page = int(standin.location.rpartition("page=")[2]) if "&page=" in standin.location else 1
@@ -164,6 +172,7 @@ def test_what_a_forge_shows_is_read(served: StandIn, publisher: Publisher) -> No
     assert (found.sha, found.is_pending, found.has_passed) == (SHA, False, False)
     assert (found.is_approved, found.is_rejected) == (False, True)
     assert "check/x/y" in found.marks
+    assert "comment/1" in found.marks  # of the token's user, who is on no list of people
     assert "comment/99" not in found.marks
     whole, line, old = found.threads
     assert [(each.author, each.body, each.is_trusted) for each in whole.comments] == [("ann", "please", True)]
@@ -214,6 +223,15 @@ def test_a_reply_goes_into_the_thread_once(served: StandIn, publisher: Publisher
     assert sent == body
 
 
+def test_a_mark_of_a_stranger_is_no_reply(served: StandIn, publisher: Publisher) -> None:
+    thread = ReviewThread("d2" if served.kind == "GitLab" else "5", (ReviewComment("5", "eve", "rm"),), "b.py", 2, SHA)
+    ask(publisher, lambda review: review.reply(PULL, thread, "done", "comment/98"))
+    assert served.sent
+    served.sent.clear()
+    publisher.run(lambda forge: forge.comment(PULL, "done", "comment/99"))
+    assert served.sent
+
+
 def test_a_reply_that_never_gets_an_answer_is_no_reply(served: StandIn, publisher: Publisher) -> None:
     thread = ReviewThread(
         "d1" if served.kind == "GitLab" else "1", (ReviewComment("1", "ann", "why?"),), "a.py", 3, OLD
@@ -229,3 +247,18 @@ def test_a_refusal_is_told(standin: StandIn, publisher: Publisher) -> None:
     with pytest.raises(AnswerError, match="no"):
         ask(publisher, lambda review: review.observe(PULL))
     assert FailedCheck("x").lines == ()
+
+
+@pytest.mark.parametrize("standin", ["GitHub"], indirect=True)
+def test_a_cancelled_check_is_left_to_people(served: StandIn, publisher: Publisher) -> None:
+    answer = served.fault
+
+    def cancelled(index: int, method: str, path: str) -> Fault | None:
+        if path.endswith("/check-runs"):
+            runs = [{"id": 4, "name": "ci", "status": "completed", "conclusion": "cancelled"}]
+            return 200, {"check_runs": runs}, {}
+        return answer(index, method, path)
+
+    served.fault = cancelled
+    found: PullReview = ask(publisher, lambda review: review.observe(PULL))
+    assert (found.failed, found.stopped, found.has_passed, found.is_pending) == ((), ("ci",), False, False)

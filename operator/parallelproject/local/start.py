@@ -5,7 +5,7 @@ import shlex
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parallelproject.core.followups.revision import instruction
 from parallelproject.core.followups.success import is_success
@@ -158,7 +158,7 @@ def _prepared(project: ParallelProject, options: RunOptions, processes: Processe
                 if notifier:
                     _notify_of_end(board, notifier, say)
                 _finished(board, options)
-                return _pushed(target, board, options, EXIT_SUCCEEDED, say)
+                return _pushed(target, board, directory, options, EXIT_SUCCEEDED, say)
             if target:
                 target.begin(spec, directory, say, options.source, deliveries.given if deliveries else ())
                 directory.create_for_landing()
@@ -288,7 +288,7 @@ def _run(
         return EXIT_EXHAUSTED
     is_broken = verification is not None and verification.condition[0] == "False"
     code = EXIT_SUCCEEDED if all_succeeded and is_reported and not is_broken else EXIT_FAILED
-    return _pushed(target, board, options, code, say) if end is RunEnd.COMPLETED else code
+    return _pushed(target, board, directory, options, code, say) if end is RunEnd.COMPLETED else code
 
 
 def _sandbox(spec: Spec, deliveries: "Deliveries | None") -> Bubblewrap | None:
@@ -437,7 +437,9 @@ def _deliveries(
     return Deliveries(target, spec, directory, options.source, options.check) if target else None
 
 
-def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, code: int, say: Say) -> int:
+def _pushed(
+    target: "LandingTarget | None", board: Board, directory: StateDirectory, options: RunOptions, code: int, say: Say
+) -> int:
     """Pushes what has landed, and publishes it, if that is asked for; gives the exit code."""
     plan = board.plan
     if not (target and options.push and plan):
@@ -451,17 +453,38 @@ def _pushed(target: "LandingTarget | None", board: Board, options: RunOptions, c
         return code
     from parallelproject.local.delivery.push import PushedBranch, address_of, push
 
+    instructions = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
     try:
-        remote = push(target)
+        if (directory.path / REVIEW).exists():
+            remote = _push_reviewed(target, directory, instructions, say)
+        else:
+            remote = push(target)
         say(f"{target.branch} is pushed to {remote}")
         if options.publish:
-            instructions = instruction(board.graph, board.spec, plan, board.name, _TITLE_MAX)
             for line in options.publish(PushedBranch(address_of(target, remote), target, instructions)):
                 say(line)
     except RunError as error:
         say(f"error: {error}")
         return EXIT_FAILED
     return code
+
+
+def _push_reviewed(
+    target: "LandingTarget", directory: StateDirectory, instructions: Mapping[str, Any], say: Say
+) -> str:
+    """Pushes a branch that had feedback, which may have conflict markers; gives the name of the remote.
+
+    Raises:
+        RunError: it is not pushed.
+    """
+    from parallelproject.local.delivery.push import remote_of
+    from parallelproject.local.following.reviewed_run import ReviewedRun
+    from parallelproject.model.spec import Feedback
+
+    if not ReviewedRun(target, directory, Feedback(), say).push(instructions):
+        what = f"{target.branch} is not pushed: it conflicts with what others have pushed to it"
+        raise RunError(what, "pproj publish --follow has its tasks resolve that")
+    return remote_of(target)
 
 
 def _view(board: Board, options: RunOptions) -> BoardView:

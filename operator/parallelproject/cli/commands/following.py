@@ -41,7 +41,7 @@ class _Delivered(NamedTuple):
     request: "PublishRequest"
     run: "ReviewedRun"
     succeeded: set[str]
-    failed: set[str]
+    is_pushed: bool
 
 
 def follow_run(project: ParallelProject, options: RunOptions, git: Git, credentials: Path | None) -> int:
@@ -110,7 +110,8 @@ class _Following:
             self._credentials = asked_credentials(pushed, private)
         request = publish_request(self._git, self._credentials, self._private, pushed)
         failed = {row["id"] for row in instruction["tasks"] if row.get("failed")}
-        self.delivered = _Delivered(request, run, {row["id"] for row in instruction["tasks"]} - failed, failed)
+        succeeded = {row["id"] for row in instruction["tasks"]} - failed
+        self.delivered = _Delivered(request, run, succeeded, is_pushed)
         self.is_delivered = True
         if not is_pushed:
             say(f"{target.branch} is not pushed yet: it conflicts with what others have pushed to it")
@@ -167,7 +168,13 @@ class _Following:
         from parallelproject.forge.clients.protocol import PullState
         from parallelproject.git.plumbing.outcome import TransientError
 
-        await self._answer(forge, review, pull, delivered)
+        while True:
+            try:
+                await self._answer(forge, review, pull, delivered)
+                break
+            except TransientError as error:
+                self._say_once(f"warning: {error}; it is tried again")
+                await asyncio.sleep(LONGEST)
         if code != EXIT_SUCCEEDED:
             terminal.say(f"{pull.url} is not followed, since the run has not succeeded")
             return code
@@ -195,7 +202,12 @@ class _Following:
                 terminal.say(f"{finding.task}: {finding.title}")
             if seen.given:
                 return None
-            end = await self._end(found, seen, pull, delivered)
+            try:
+                end = await self._end(found, seen, pull, delivered, forge, review)
+            except TransientError as error:
+                self._say_once(f"warning: {error}; it is tried again")
+                await asyncio.sleep(LONGEST)
+                continue
             if end is not None:
                 return end
             idle = idle + 1 if (found, seen) == last else 0
@@ -205,7 +217,13 @@ class _Following:
             await asyncio.sleep(self._budget.pause(idle))
 
     async def _end(
-        self, found: "PullReview", seen: "FeedbackSeen", pull: "ForgePullRequest", delivered: _Delivered
+        self,
+        found: "PullReview",
+        seen: "FeedbackSeen",
+        pull: "ForgePullRequest",
+        delivered: _Delivered,
+        forge: "ForgeClient",
+        review: "ReviewClient",
     ) -> int | None:
         """Whether it is over; merges what may be merged."""
         if not seen.is_current:
@@ -213,12 +231,19 @@ class _Following:
         if seen.is_over:
             terminal.say(f"{pull.url} waits for people, as said above; a commit on the branch can solve it")
             return EXIT_FAILED
+        if (waiting := (*seen.waiting, *(f"the check {name} was stopped" for name in found.stopped))) and (
+            not found.is_pending
+        ):
+            terminal.say(f"{pull.url} waits for people: {'; '.join(waiting)}")
+            return EXIT_FAILED
         is_checked = found.has_passed or (
             not found.failed and not found.is_pending and self._age(f"none {found.sha}", is_seen=True) >= _SETTLE
         )
         if not is_checked or found.is_rejected or not seen.is_quiet:
             return None
         if delivered.request.merge is MergeMode.WHEN_CHECKS_PASS:
+            if await review.observe(await forge.read(pull)) != found:  # it has changed while this was looked at
+                return None
             await self._merge(delivered.request, _SETTLE if not found.has_passed else 0.0)
             return None
         if found.is_approved:
@@ -238,7 +263,9 @@ class _Following:
     ) -> None:
         from parallelproject.forge.clients.answer import AnswerError
 
-        due = await asyncio.to_thread(delivered.run.answers, delivered.failed)
+        if not delivered.is_pushed:  # a reply names a commit that people can see
+            return
+        due = await asyncio.to_thread(delivered.run.answers, delivered.succeeded)
         if not due:
             return
         threads = {thread.id: thread for thread in (await review.observe(pull)).threads if thread.id}

@@ -66,6 +66,8 @@ class PullReview(NamedTuple):
     """The commit at its head."""
     failed: tuple[FailedCheck, ...] = ()
     """The failed checks of that commit."""
+    stopped: tuple[str, ...] = ()
+    """Names of checks that have ended without a result, such as cancelled ones: people decide what to do."""
     is_pending: bool = False
     """Whether a check of that commit has not ended."""
     has_passed: bool = False

@@ -35,7 +35,7 @@ _REVIEWS: dict[type, type[GitHubReview] | type[GitLabReview] | type[GiteaReview]
 def review_of(forge: ForgeClient) -> ReviewClient | None:
     """The reviews of a connected forge; None: it has none."""
     if isinstance(forge, GitHub | GitLab | Gitea):
-        return _REVIEWS[type(forge)](forge.session)
+        return _REVIEWS[type(forge)](forge.session, forge.authors)
     return None
 
 

@@ -6,6 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.authors import WRITERS, Authors, author, permission, text_of
 from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.comments import say_once
 from parallelproject.forge.clients.gitea_review import RESULT
@@ -53,6 +54,8 @@ class Gitea:
     def __init__(self, server: Server, clock: RetryClock) -> None:
         self.session = ForgeSession(server, lambda token: f"token {token}", clock)
         self._repository = f"/repos/{segment(server.project, '/')}"
+        self.authors = Authors(self.session, self._may_write)
+        self._assignees: frozenset[str] | None = None
         self._method: str | None = None
 
     async def find(self, head: str, base: str) -> ForgePullRequest | None:
@@ -143,7 +146,35 @@ class Gitea:
 
     async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
         """See ``Forge``."""
-        await say_once(self.session, f"{self._repository}/issues/{pull.number}/comments", text, key, {}, full=_WHOLE)
+        path = f"{self._repository}/issues/{pull.number}/comments"
+        await say_once(self.session, self.authors, path, text, key, {}, full=_WHOLE)
+
+    async def _may_write(self, row: dict[str, Any]) -> bool:
+        """Only administrators of a repository may ask for the permission of others (GetRepoPermissions)."""
+        name = author(row)
+        try:
+            return await permission(self.session, self._repository, segment(name)) in WRITERS
+        except AnswerError as error:
+            if error.status != 403:
+                raise
+        return name in await self._writers_by_assignees()
+
+    async def _writers_by_assignees(self) -> frozenset[str]:
+        """Those to whom an issue can be assigned, in the repository of a user: its owner and those who may write.
+
+        In that of an organisation these are also members of teams that may only read, so it says nothing.
+        """
+        if self._assignees is None:
+            found: list[Any] = []
+            try:
+                await self.session.get(f"/orgs/{segment(self.session.server.owner)}")
+            except AnswerError as error:
+                if error.status == 404:
+                    found = await self.session.get(f"{self._repository}/assignees") or []
+                elif error.status != 403:
+                    raise
+            self._assignees = frozenset(filter(None, (text_of(row, "login") for row in found)))
+        return self._assignees
 
     async def _listed(self, state: str, head: str, base: str, most: int = 10_000) -> ForgePullRequest | None:
         """The newest of this state."""

@@ -8,9 +8,9 @@ from parallelproject.core.review.observed import (
     ReviewComment,
     ReviewThread,
     mark,
-    marks_in,
 )
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.authors import Authors, author, number_of, path_in, text_of
 from parallelproject.forge.clients.protocol import Checks, ForgePullRequest
 from parallelproject.forge.clients.server import segment
 from parallelproject.forge.clients.session import ForgeSession
@@ -26,10 +26,9 @@ _TRIES = 3
 class GiteaReview:
     """The reviews of one repository."""
 
-    def __init__(self, session: ForgeSession) -> None:
-        self._session = session
+    def __init__(self, session: ForgeSession, authors: Authors) -> None:
+        self._session, self._authors = session, authors
         self._repository = f"/repos/{segment(session.server.project, '/')}"
-        self._writers: frozenset[str] = frozenset()
 
     @property
     def spent(self) -> int:
@@ -41,17 +40,15 @@ class GiteaReview:
         found: dict[str, tuple[Checks, FailedCheck]] = {}
         path = f"{self._repository}/commits/{pull.sha}/status"
         async for row in self._session.rows(path, {"limit": _PAGE}, full=_FULL, key="statuses"):
-            check = FailedCheck(row["context"], row.get("description") or "", row.get("target_url") or "")
-            found[row["context"]] = (RESULT.get(row["status"], Checks.FAILED), check)
+            name = text_of(row, "context") or "status"
+            check = FailedCheck(name, text_of(row, "description"), text_of(row, "target_url"))
+            found[name] = (RESULT.get(text_of(row, "status"), Checks.FAILED), check)
         states = {state for state, _ in found.values()}
         reviews = [row async for row in self._reviews(pull)]
         comments = await self._session.get(f"{self._repository}/issues/{pull.number}/comments") or []
-        if any(_author(row) not in self._writers for row in [*reviews, *comments]):
-            self._writers = frozenset(
-                [row["login"] for row in await self._session.get(f"{self._repository}/assignees")]
-            )
-        latest = {_author(row): row for row in reviews if row["state"] in ("APPROVED", "REQUEST_CHANGES")}
-        valid = {row["state"] for row in latest.values() if self._counts(row)}
+        latest = {author(row): row for row in reviews if row["state"] in ("APPROVED", "REQUEST_CHANGES")}
+        valid = {row["state"] for row in latest.values() if await self._counts(row)}
+        lines = await self._comments(pull, reviews)
         return PullReview(
             sha=pull.sha,
             failed=tuple(check for state, check in found.values() if state is Checks.FAILED),
@@ -59,10 +56,8 @@ class GiteaReview:
             has_passed=states == {Checks.PASSED},
             is_approved=valid == {"APPROVED"},
             is_rejected="REQUEST_CHANGES" in valid,
-            threads=tuple(await self._threads(pull, reviews)),
-            marks=frozenset(
-                key for row in comments if _author(row) in self._writers for key in marks_in(row["body"] or "")
-            ),
+            threads=tuple(await self._threads(lines, reviews)),
+            marks=await self._authors.marks([*comments, *(row for row, _ in lines)]),
         )
 
     async def reply(self, pull: ForgePullRequest, thread: ReviewThread, text: str, key: str) -> None:
@@ -71,7 +66,8 @@ class GiteaReview:
         for tries in range(_TRIES):
             if tries:
                 await self._session.clock.back_off(tries)
-            if key in await self._marks_of_threads(pull):
+            lines = await self._comments(pull, [row async for row in self._reviews(pull)])
+            if key in await self._authors.marks(row for row, _ in lines):
                 return
             try:
                 await self._session.call(
@@ -94,45 +90,53 @@ class GiteaReview:
 
     async def _reviews(self, pull: ForgePullRequest) -> Any:
         async for row in self._session.rows(f"{self._path(pull)}/reviews", {"limit": _PAGE}, full=_FULL):
-            if row["state"] in _SUBMITTED:
+            if text_of(row, "state") in _SUBMITTED and row.get("id"):
                 yield row
 
-    async def _threads(self, pull: ForgePullRequest, reviews: list[dict[str, Any]]) -> list[ReviewThread]:
-        found: list[ReviewThread] = []
-        lines: dict[tuple[str, int, int], list[tuple[dict[str, Any], str]]] = {}
+    async def _comments(
+        self, pull: ForgePullRequest, reviews: list[dict[str, Any]]
+    ) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """The comments on lines, each with its review."""
+        found: list[tuple[dict[str, Any], dict[str, Any]]] = []
         for review in reviews:
-            if review.get("dismissed"):
-                continue
-            if review["state"] == "REQUEST_CHANGES" and (review.get("body") or "").strip():
-                said = ReviewComment(f"review-{review['id']}", _author(review), review["body"], self._counts(review))
-                found.append(ReviewThread("", (said,)))
-            if review.get("comments_count") and review["state"] != "APPROVED":
-                for row in await self._session.get(f"{self._path(pull)}/reviews/{review['id']}/comments") or []:
-                    place = (row["path"], row.get("position") or 0, row.get("original_position") or 0)
-                    # A comment has the commit of its line; its number is that of the head at the time.
-                    lines.setdefault(place, []).append((row, review.get("commit_id") or ""))
-        for (path, line, _), rows in lines.items():
-            rows.sort(key=lambda each: int(each[0]["id"]))
-            comments = tuple(
-                ReviewComment(str(row["id"]), _author(row), row["body"] or "", _author(row) in self._writers)
-                for row, _ in rows
-            )
-            is_resolved = any(row.get("resolver") for row, _ in rows)
-            found.append(ReviewThread(comments[0].id, comments, path, line, rows[0][1], is_resolved))
+            if review.get("comments_count"):
+                path = f"{self._path(pull)}/reviews/{review['id']}/comments"
+                rows = await self._session.get(path) or []
+                found += [(row, review) for row in rows if row.get("id") and path_in(row, "path")]
         return found
 
-    def _counts(self, review: dict[str, Any]) -> bool:
-        """Whether a review is that of somebody who may write."""
-        return not review.get("dismissed") and (bool(review.get("official")) or _author(review) in self._writers)
+    async def _threads(
+        self, lines: list[tuple[dict[str, Any], dict[str, Any]]], reviews: list[dict[str, Any]]
+    ) -> list[ReviewThread]:
+        found: list[ReviewThread] = []
+        for review in reviews:
+            body = text_of(review, "body")
+            if review["state"] == "REQUEST_CHANGES" and body.strip() and not review.get("dismissed"):
+                said = ReviewComment(f"review-{review['id']}", author(review), body, await self._counts(review))
+                found.append(ReviewThread("", (said,)))
+        places: dict[tuple[str, int, int], list[tuple[dict[str, Any], str]]] = {}
+        for row, review in lines:
+            if review["state"] != "APPROVED" and not review.get("dismissed"):
+                place = (path_in(row, "path"), number_of(row, "position"), number_of(row, "original_position"))
+                # A comment has the commit of its line; its number is that of the head at the time.
+                places.setdefault(place, []).append((row, text_of(review, "commit_id")))
+        for (path, line, _), several in places.items():
+            several.sort(key=lambda each: int(each[0]["id"]))
+            comments = tuple(
+                [
+                    ReviewComment(str(row["id"]), author(row), text_of(row, "body"), await self._authors.may_write(row))
+                    for row, _ in several
+                ]
+            )
+            is_resolved = any(row.get("resolver") for row, _ in several)
+            found.append(ReviewThread(comments[0].id, comments, path, line, several[0][1], is_resolved))
+        return found
 
-    async def _marks_of_threads(self, pull: ForgePullRequest) -> frozenset[str]:
-        reviews = [row async for row in self._reviews(pull)]
-        threads = await self._threads(pull, reviews)
-        return frozenset(key for each in threads for comment in each.comments for key in marks_in(comment.body))
+    async def _counts(self, review: dict[str, Any]) -> bool:
+        """Whether a review is that of somebody who may write."""
+        if review.get("dismissed"):
+            return False
+        return bool(review.get("official")) or await self._authors.may_write(review)
 
     def _path(self, pull: ForgePullRequest) -> str:
         return f"{self._repository}/pulls/{pull.number}"
-
-
-def _author(row: dict[str, Any]) -> str:
-    return str((row.get("user") or {}).get("login") or "")

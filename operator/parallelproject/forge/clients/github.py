@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.authors import WRITERS, Authors, author, permission, text_of
 from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.comments import say_once
 from parallelproject.forge.clients.github_review import CONCLUSION, STATUS
@@ -45,6 +46,7 @@ class GitHub:
     def __init__(self, server: Server, clock: RetryClock) -> None:
         self.session = ForgeSession(server, lambda token: f"Bearer {token}", clock, _HEADERS, _LIMITS)
         self._repository = f"/repos/{segment(server.project, '/')}"
+        self.authors = Authors(self.session, self._may_write, self._own_name)
         self._method: str | None = None
 
     async def find(self, head: str, base: str) -> ForgePullRequest | None:
@@ -117,7 +119,8 @@ class GitHub:
 
     async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
         """See ``Forge``."""
-        await say_once(self.session, f"{self._repository}/issues/{pull.number}/comments", text, key, _PAGED, full=_FULL)
+        path = f"{self._repository}/issues/{pull.number}/comments"
+        await say_once(self.session, self.authors, path, text, key, _PAGED, full=_FULL)
 
     async def _required(self, base: str) -> list[str]:
         """The checks that the base requires, by its protection and by rule sets: both can be read without admin rights.
@@ -151,6 +154,20 @@ class GitHub:
             # Only visible with push rights; otherwise the answer to the merge decides.
             self._method = next((method for field, method in _METHODS if repository.get(field, True)), "merge")
         return self._method
+
+    async def _may_write(self, row: dict[str, Any]) -> bool:
+        return await permission(self.session, self._repository, segment(author(row))) in WRITERS
+
+    async def _own_name(self) -> str:
+        """The token of an app may not ask for its user, but GraphQL says who it is."""
+        if found := text_of(await self._where_there("/user"), "login"):
+            return found
+        try:
+            answer = (await self.session.call("POST", self._graphql(), {"query": "query { viewer { login } }"})).body
+        except AnswerError:
+            return ""
+        data = answer.get("data") if isinstance(answer, dict) else None
+        return text_of(data.get("viewer"), "login") if isinstance(data, dict) else ""
 
     def _graphql(self) -> str:
         api = self.session.server.api

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.authors import Authors, number_of
 from parallelproject.forge.clients.clock import RetryClock
 from parallelproject.forge.clients.comments import say_once
 from parallelproject.forge.clients.protocol import (
@@ -26,6 +27,8 @@ from parallelproject.git.plumbing.outcome import AuthOrProtectedError
 
 _FULL = 100
 _PAGED = {"per_page": _FULL}
+_DEVELOPER = 30
+"""The lowest access level that may push (docs.gitlab.com, "Members API")."""
 _PREFIX = "Draft:"
 _STATE = {
     "opened": PullState.OPEN,
@@ -55,6 +58,7 @@ class GitLab:
         # "You can use personal, project, or group access tokens with OAuth-compliant headers" (REST authentication).
         self.session = ForgeSession(server, lambda token: f"Bearer {token}", clock)
         self._project = f"/projects/{segment(server.project)}"
+        self.authors = Authors(self.session, self._may_write)
 
     async def find(self, head: str, base: str) -> ForgePullRequest | None:
         """See ``Forge``."""
@@ -136,7 +140,19 @@ class GitLab:
 
     async def comment(self, pull: ForgePullRequest, text: str, key: str) -> None:
         """See ``Forge``."""
-        await say_once(self.session, f"{self._path(pull)}/notes", text, key, _PAGED, full=_FULL)
+        await say_once(self.session, self.authors, f"{self._path(pull)}/notes", text, key, _PAGED, full=_FULL)
+
+    async def _may_write(self, row: dict[str, Any]) -> bool:
+        user = row.get("author") or {}
+        try:
+            member = await self.session.get(f"{self._project}/members/all/{int(user['id'])}")
+        except (KeyError, TypeError, ValueError):
+            return False
+        except AnswerError as error:
+            if error.status != 404:
+                raise
+            return False
+        return isinstance(member, dict) and number_of(member, "access_level") >= _DEVELOPER
 
     def _path(self, pull: ForgePullRequest) -> str:
         return f"{self._project}/merge_requests/{pull.number}"

@@ -9,9 +9,9 @@ from parallelproject.core.review.observed import (
     ReviewComment,
     ReviewThread,
     mark,
-    marks_in,
 )
 from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.authors import Authors, author, number_of, path_in, text_of
 from parallelproject.forge.clients.protocol import ForgePullRequest
 from parallelproject.forge.clients.server import segment
 from parallelproject.forge.clients.session import ForgeSession
@@ -20,8 +20,8 @@ from parallelproject.git.plumbing.outcome import TransientError
 _FULL = 100
 _PAGED = {"per_page": _FULL}
 _FAILED = frozenset({"failed", "canceled"})
-_DEVELOPER = 30
-"""The lowest access level that may push (docs.gitlab.com, "Members API")."""
+_CANCELED = "\0canceled"
+"""In place of what a check says; no text of a forge is this."""
 _TRACES_MAX = 5
 """Failed jobs of which the log is read."""
 _TRACE_END = 8_000
@@ -31,10 +31,9 @@ _TRIES = 3
 class GitLabReview:
     """The reviews of one project."""
 
-    def __init__(self, session: ForgeSession) -> None:
-        self._session = session
+    def __init__(self, session: ForgeSession, authors: Authors) -> None:
+        self._session, self._authors = session, authors
         self._project = f"/projects/{segment(session.server.project)}"
-        self._writers: dict[int, bool] = {}
 
     @property
     def spent(self) -> int:
@@ -45,11 +44,13 @@ class GitLabReview:
         """See ``ReviewClient``."""
         now = await self._session.get(self._path(pull))
         failed, states = await self._checks(now, pull.sha)
+        stopped = [each.name for each in failed if each.text == _CANCELED]
         given = await self._session.get(f"{self._path(pull)}/approvals")
         threads, marks = await self._threads(pull)
         return PullReview(
             sha=pull.sha,
-            failed=tuple(failed),
+            failed=tuple(each for each in failed if each.name not in stopped),
+            stopped=tuple(stopped),
             is_pending=bool(states - _FAILED - {"success", "skipped"}),
             has_passed=bool(states) and states <= {"success", "skipped"},
             is_approved=bool(given.get("approved_by")) and now.get("detailed_merge_status") != "requested_changes",
@@ -88,7 +89,8 @@ class GitLabReview:
             ]
             found = [await self._of_job(row, has_log=at < _TRACES_MAX) for at, row in enumerate(failed)]
             url = str(pipeline.get("web_url") or "")
-            return found or [FailedCheck("pipeline", f"the pipeline is {pipeline['status']}", url)], {"failed"}
+            said = _CANCELED if pipeline["status"] == "canceled" else f"the pipeline is {pipeline['status']}"
+            return found or [FailedCheck("pipeline", said, url)], {"failed"}
         states: set[str] = set()
         rest: list[FailedCheck] = []
         path = f"{self._project}/repository/commits/{sha}/statuses"
@@ -96,7 +98,9 @@ class GitLabReview:
             state = "success" if row.get("allow_failure") else str(row["status"])
             states.add(state)
             if state in _FAILED:
-                rest.append(FailedCheck(row["name"], row.get("description") or "", row.get("target_url") or ""))
+                name, said = text_of(row, "name") or "status", text_of(row, "description")
+                said = _CANCELED if state == "canceled" else said
+                rest.append(FailedCheck(name, said, text_of(row, "target_url")))
         return rest, states
 
     async def _of_job(self, job: Mapping[str, Any], *, has_log: bool) -> FailedCheck:
@@ -115,33 +119,19 @@ class GitLabReview:
         found: list[ReviewThread] = []
         marks: set[str] = set()
         async for row in self._session.rows(f"{self._path(pull)}/discussions", _PAGED, full=_FULL):
-            notes = [note for note in row["notes"] if not note.get("system")]
+            notes = [note for note in row.get("notes") or () if note.get("id") and not note.get("system")]
             said = [
-                ReviewComment(
-                    str(note["id"]), note["author"]["username"], note["body"] or "", await self._may_write(note)
-                )
+                ReviewComment(str(note["id"]), author(note), text_of(note, "body"), await self._authors.may_write(note))
                 for note in notes
             ]
-            marks |= {key for comment in said if comment.is_trusted for key in marks_in(comment.body)}
+            marks |= await self._authors.marks(notes)
             if not notes or not notes[0].get("resolvable"):
                 continue
             at = notes[0].get("position") or {}
-            path, line = at.get("new_path") or at.get("old_path") or "", int(at.get("new_line") or 0)
+            path, line = path_in(at, "new_path") or path_in(at, "old_path"), number_of(at, "new_line")
             is_resolved = all(note.get("resolved") for note in notes if note.get("resolvable"))
-            found.append(ReviewThread(str(row["id"]), tuple(said), path, line, at.get("head_sha") or "", is_resolved))
+            found.append(ReviewThread(str(row["id"]), tuple(said), path, line, text_of(at, "head_sha"), is_resolved))
         return found, marks
-
-    async def _may_write(self, note: Mapping[str, Any]) -> bool:
-        user = int(note["author"]["id"])
-        if user not in self._writers:
-            try:
-                member = await self._session.get(f"{self._project}/members/all/{user}")
-                self._writers[user] = int(member["access_level"]) >= _DEVELOPER
-            except AnswerError as error:
-                if error.status != 404:
-                    raise
-                self._writers[user] = False
-        return self._writers[user]
 
     def _path(self, pull: ForgePullRequest) -> str:
         return f"{self._project}/merge_requests/{pull.number}"

@@ -39,6 +39,8 @@ class FeedbackSeen(NamedTuple):
     """Whether only people can continue: the task of one of them has no rounds left, or the branch cannot be pushed."""
     is_quiet: bool
     """Whether nothing has to be acted on or answered."""
+    waiting: tuple[str, ...] = ()
+    """Titles of what no task acts on any more: it is left to people, or its task ran and changed nothing."""
 
 
 class ReviewedRun:
@@ -137,6 +139,8 @@ class ReviewedRun:
                 return FeedbackSeen(False, [], [], False, False)
             feedback = LocalFeedback(self._directory)
             before = feedback.state
+            # The mark of a reply may not be visible, such as that of an app.
+            found = [one for one in found if one.kind is not FindingKind.REVIEW or one.key not in before.answered]
             state = before.with_findings(
                 found, able, self._attempts(), LocalVerification.repair_counts(self._directory), settings.max_rounds,
                 incoming,
@@ -155,23 +159,25 @@ class ReviewedRun:
             [(one, state.left[one.key]) for one in new if one.key in state.left],
             over,
             is_quiet=not found and not unanswered,
+            waiting=tuple(one.title for one in found if one.key in state.left or one.key in state.answered),
         )
 
-    def answers(self, failed: set[str]) -> list[tuple[ReviewFinding, str]]:
+    def answers(self, succeeded: set[str]) -> list[tuple[ReviewFinding, str]]:
         """The findings that tasks have acted on, with the replies that are due.
 
         Args:
-            failed: The tasks that have failed: they have not acted on theirs.
+            succeeded: The tasks that have succeeded. Others have not acted on theirs, and may not have run.
         """
         unanswered = LocalFeedback(self._directory).state.unanswered
         if not unanswered:
             return []
         work = self._branch.work(self._target.base.commit)
+        ran = self._attempts("Succeeded")
         commits = {(each.task, each.repair): each.commit for each in work.commits if each.task}
         return [
             (one, _reply(one, commits.get((one.task, repair.number))))
             for repair, one in unanswered
-            if one.task not in failed
+            if one.task in succeeded and ran.get(one.task, 0) > repair.floor
         ]
 
     def note_answer(self, key: str) -> None:
@@ -185,12 +191,12 @@ class ReviewedRun:
                 feedback = LocalFeedback(self._directory)
                 feedback.write(feedback.state.with_answer(key))
 
-    def _attempts(self) -> dict[str, int]:
-        """By task, the number of its last attempt."""
+    def _attempts(self, phase: str = "") -> dict[str, int]:
+        """By task, the number of its last attempt; of those in a phase if one is given."""
         found: dict[str, int] = {}
         with closing(Store(self._directory.database)) as store:
             for row in store.attempts():
-                if row.key.is_task:
+                if row.key.is_task and phase in ("", row.phase):
                     found[row.key.task] = max(row.key.attempt, found.get(row.key.task, 0))
         return found
 

@@ -1,6 +1,8 @@
 """The branch of a run as its pull request is reviewed: who wrote which line, and what others have pushed meanwhile."""
 
 from collections.abc import Iterable, Sequence
+from subprocess import CompletedProcess
+from typing import Any
 
 from parallelproject.core.review.observed import BranchWork, CodeLine, LandedCommit
 from parallelproject.git.plumbing.failure import GitFailedError
@@ -77,7 +79,7 @@ class ReviewedBranch:
         asked = [f":(literal){path}" for path in paths]
         if not asked:
             return []
-        done = self._git.run("grep", "-l", "-z", "-e", _MARKER, self.tip, "--", *asked, codes=(0, 1))
+        done = self._run("grep", "-l", "-z", "-e", _MARKER, self.tip, "--", *asked, codes=(0, 1))
         found = done.stdout.decode(errors="surrogateescape").split("\0")
         return [name.partition(":")[2] for name in found if name]
 
@@ -106,7 +108,7 @@ class ReviewedBranch:
 
     def _blamed(self, line: CodeLine) -> str:
         """The commit that changed a line last; empty: not known."""
-        if not set(line.commit) <= set("0123456789abcdef") or not line.commit:
+        if "\0" in line.path or not set(line.commit) <= set("0123456789abcdef") or not line.commit:
             return ""
         done = self._git.run(
             "blame", "--porcelain", "-L", f"{line.line},{line.line}", line.commit, "--", line.path, codes=(0, 128)
@@ -114,12 +116,12 @@ class ReviewedBranch:
         return done.stdout.decode(errors="replace").partition(" ")[0] if done.returncode == 0 else ""
 
     def _is_in(self, commit: str, tip: str) -> bool:
-        return self._git.run("merge-base", "--is-ancestor", commit, tip, codes=(0, 1)).returncode == 0
+        return self._run("merge-base", "--is-ancestor", commit, tip, codes=(0, 1)).returncode == 0
 
     def _merged(self, tip: str, commit: str) -> tuple[str, tuple[str, ...]]:
         """The tree of a merge, and the paths in conflict, which have markers in it."""
         home = self._git.home
-        done = self._git.run(
+        done = self._run(
             "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", tip, commit,
             environment={"GIT_WORK_TREE": str(home)}, config=[("core.bare", "false")], folder=home, codes=(0, 1),
         )  # fmt: skip
@@ -134,7 +136,7 @@ class ReviewedBranch:
             for what, value in (("NAME", "parallelproject"), ("EMAIL", "parallelproject@localhost"))
         }
         on = [argument for parent in parents for argument in ("-p", parent)]
-        made = self._git.run(
+        made = self._run(
             "commit-tree", *on, tree, stdin=text.encode(errors="surrogateescape"), environment=people,
             config=[("core.fsync", "default")],
         )  # fmt: skip
@@ -151,4 +153,11 @@ class ReviewedBranch:
         return True
 
     def _text(self, command: str, *arguments: str) -> str:
-        return self._git.run(command, *arguments).stdout.decode(errors="surrogateescape").removesuffix("\n")
+        return self._run(command, *arguments).stdout.decode(errors="surrogateescape").removesuffix("\n")
+
+    def _run(self, command: str, *arguments: str, **more: Any) -> CompletedProcess[bytes]:
+        """Raises RunError: git refuses, such as to merge a branch without a common history."""
+        try:
+            return self._git.run(command, *arguments, **more)
+        except GitFailedError as error:
+            raise RunError(f"{self._target.branch}: git {command} failed: {error.detail}") from None

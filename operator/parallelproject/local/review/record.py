@@ -7,7 +7,6 @@ from pathlib import Path
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.review.state import FeedbackRepair, FeedbackState
 from parallelproject.executors.base.task_file import review_feedback
-from parallelproject.git.plumbing.failure import GitFailedError
 from parallelproject.local.delivery.attempts import end_of_file
 from parallelproject.local.delivery.target import LandingTarget
 from parallelproject.local.errors import RunError
@@ -60,11 +59,7 @@ class LocalFeedback:
         """
         branch = ReviewedBranch(target)
         for incoming in self.state.incoming:
-            try:
-                is_moved = branch.bring_in(incoming.commit, incoming.name, conflicts=bool(incoming.paths))
-            except GitFailedError as error:
-                raise RunError(f"{incoming.name} cannot be merged into {target.branch}: {error}") from None
-            if is_moved:
+            if branch.bring_in(incoming.commit, incoming.name, conflicts=bool(incoming.paths)):
                 say(f"{incoming.name} is merged into {target.branch}")
 
     def repair(self, task: str) -> FeedbackRepair | None:
@@ -93,5 +88,9 @@ class LocalFeedback:
         text = review_feedback([finding.text for finding in repair.findings], show)
         if failed:
             text += f"\nAttempt {number} was to act on it and failed:\n\n{end_of_file(Path(failed))}"
-        file.write_text(text, errors="surrogateescape")
+        try:
+            found = text.encode(errors="surrogateescape")  # a path has the bytes that it has on the disk
+        except UnicodeEncodeError:
+            found = text.encode(errors="replace")
+        file.write_bytes(found)
         return str(file)
