@@ -21,7 +21,6 @@ claims = st.builds(
     st.integers(0, 9),
     st.booleans(),
     st.sampled_from(["", "review", "unit-tests"]),
-    st.sampled_from(["", "Held", "Passed"]),
 )
 
 

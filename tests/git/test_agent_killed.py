@@ -109,7 +109,7 @@ SidecarFolder.wait_end = lambda self, inode: (0, "")
 import parallelproject.git.container.reading as reading
 def well(place, state, judge):
     state.wait_end(state.make_lock())
-    return reading.Ended()
+    return reading.CommandEnded()
 import parallelproject.git.container.main as main
 main.read_end = well
 """,

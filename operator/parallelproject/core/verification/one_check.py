@@ -19,7 +19,7 @@ _BROKEN_MAX = 3
 _PASSED, _FAILED = ProbeOutcome.PASSED, ProbeOutcome.FAILED
 
 
-class CheckResult(NamedTuple):
+class CheckVerdict(NamedTuple):
     """The result of one check."""
 
     verdict: CulpritVerdict | None
@@ -47,7 +47,7 @@ def is_searched(check: str, runs: Sequence[CheckRun], launches: Sequence[CheckLa
 
 def next_of_check(
     settings: Verification, runs: Sequence[CheckRun], slots: int, verified: str
-) -> CheckResult | Sequence[Probe | None]:
+) -> CheckVerdict | Sequence[Probe | None]:
     """The result of a check by its runs, or the probes to start, of which None is the tip; empty: wait."""
     active = [run for run in runs if run.outcome is None]
     first = next((run for run in runs if run.work is not None and run.outcome in (_PASSED, _FAILED)), None)
@@ -55,19 +55,19 @@ def next_of_check(
         if active:
             return ()
         if len(runs) >= _BROKEN_MAX:
-            return CheckResult(CulpritVerdict(VerdictKind.UNKNOWN), last=runs[-1])
+            return CheckVerdict(CulpritVerdict(VerdictKind.UNKNOWN), last=runs[-1])
         return (None,)
     changes, at = first.work.changes, first.work.tip
     tip = Probe(len(changes))
     of_tip = [run for run in runs if run.probe in (None, tip) and run.outcome in (_PASSED, _FAILED)]
     failures = [run for run in of_tip if run.outcome is _FAILED]
     if of_tip[-1].outcome is _PASSED and len(failures) <= settings.retry_flaky:
-        return CheckResult(None, bool(failures), tip=at)
+        return CheckVerdict(None, bool(failures), tip=at)
     if not any(run.probe != tip and run.probe is not None for run in runs) and len(failures) <= settings.retry_flaky:
         last = failures[-1]
         again = [run for run in runs if run.probe in (None, tip) and run.number > last.number]
         if sum(run.outcome is ProbeOutcome.BROKEN for run in again) >= _BROKEN_MAX:
-            return CheckResult(CulpritVerdict(VerdictKind.UNKNOWN), last=last, tip=at, is_cut_off=True)
+            return CheckVerdict(CulpritVerdict(VerdictKind.UNKNOWN), last=last, tip=at, is_cut_off=True)
         return () if active else (tip,)
     report = read_failure(failures[-1].printed)
     for failure in failures[:-1]:
@@ -83,21 +83,21 @@ def next_of_check(
     if base.count(_FAILED) > settings.retry_flaky:
         if first.work.left_out:  # the cause is below: the base is a commit among the work
             unknown = CulpritVerdict(VerdictKind.UNKNOWN)
-            return CheckResult(unknown, last=failures[-1], tip=at, left_out=first.work.left_out)
+            return CheckVerdict(unknown, last=failures[-1], tip=at, left_out=first.work.left_out)
         passed_on = verified if first.work.base == verified else ""
-        return CheckResult(CulpritVerdict(VerdictKind.BASE), last=failures[-1], tip=at, passed_on=passed_on)
+        return CheckVerdict(CulpritVerdict(VerdictKind.BASE), last=failures[-1], tip=at, passed_on=passed_on)
     # Where no slot is free it is asked all the same: with no slots at all, a search ends.
     step = next_step(changes, report, known, max(1, slots + len(active)), [run.probe or tip for run in active])
     if not isinstance(step, CulpritVerdict):
         return step
     if step.kind is VerdictKind.FLAKY:
-        return CheckResult(None, True, tip=at)
+        return CheckVerdict(None, True, tip=at)
     if step.kind is VerdictKind.CULPRITS and all(run.outcome is not _PASSED for run in runs):
         # That the base passed was seen at another time. What has changed since may be the machine.
         if base.count(ProbeOutcome.BROKEN) >= _BROKEN_MAX:
-            return CheckResult(CulpritVerdict(VerdictKind.UNKNOWN, suspects=step.blamed), last=failures[-1], tip=at)
+            return CheckVerdict(CulpritVerdict(VerdictKind.UNKNOWN, suspects=step.blamed), last=failures[-1], tip=at)
         return () if active else (Probe(0),)
-    return CheckResult(step, last=failures[-1], tip=at)
+    return CheckVerdict(step, last=failures[-1], tip=at)
 
 
 def _judged(report: FailureReport, outcome: ProbeOutcome, printed: str) -> ProbeOutcome:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from parallelproject.core.planner.constraints.verified_work import NOTHING_VERIFIED, VerifiedWork
 from parallelproject.core.planner.plan import Plan
-from parallelproject.core.verification.one_check import CheckResult
+from parallelproject.core.verification.one_check import CheckVerdict
 from parallelproject.core.verification.probe import FOREIGN, is_foreign
 from parallelproject.core.verification.verdict import Fault, VerdictKind
 from parallelproject.model.names import level_name
@@ -41,7 +41,7 @@ def passed(what: str, tip: str, checks: Sequence[str], flaky: Sequence[str], gon
     return f"{text}; without what was taken off the branch: {listed(list(gone), _NAMED)}" if gone else text
 
 
-def failed(results: Mapping[str, CheckResult]) -> str:
+def failed(results: Mapping[str, CheckVerdict]) -> str:
     """When checks have failed."""
     text = "; ".join(_failure(name, result) for name, result in results.items())
     return text if len(text) <= _TEXT_MAX else f"{text[:_TEXT_MAX]}…"
@@ -89,7 +89,7 @@ def not_reverted(message: str, why: str) -> str:
     return f"{before}; its work cannot be taken off the branch" + (f": {why.strip()}" if why.strip() else "")
 
 
-def _failure(name: str, result: CheckResult) -> str:
+def _failure(name: str, result: CheckVerdict) -> str:
     verdict = result.verdict
     failed = f"{name} failed on {result.tip[:SHORT]}"
     if verdict is None or verdict.kind is VerdictKind.UNKNOWN:
@@ -101,7 +101,7 @@ def _failure(name: str, result: CheckResult) -> str:
     return f"{failed}: {'; '.join(map(_fault, verdict.faults))}"
 
 
-def _unknown(name: str, failed: str, result: CheckResult) -> str:
+def _unknown(name: str, failed: str, result: CheckVerdict) -> str:
     """A failure whose cause is not known."""
     if not result.tip:
         why = result.last.printed.strip() if result.last else ""

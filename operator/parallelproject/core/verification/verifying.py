@@ -24,7 +24,7 @@ from parallelproject.core.planner.plan import Plan
 from parallelproject.core.planner.snapshot import Snapshot
 from parallelproject.core.verification import sentences
 from parallelproject.core.verification.check_run import CheckLaunch, CheckRun
-from parallelproject.core.verification.one_check import CheckResult, is_searched, next_of_check
+from parallelproject.core.verification.one_check import CheckVerdict, is_searched, next_of_check
 from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.core.verification.reverting import REVERT, reverting
 from parallelproject.core.verification.state import PassedCheck, Repair, VerificationState
@@ -97,7 +97,7 @@ def verify(
         state = replace(state, verified=verified, condition=condition)
         return Verifying(state, (), running, condition)
     launches: list[CheckLaunch] = []
-    results: dict[str, CheckResult] = {}
+    results: dict[str, CheckVerdict] = {}
     current: dict[str, Sequence[CheckRun]] = {}
     for check in settings.checks:
         mark = f"{revision}.{state.checks[check.name]}"
@@ -108,7 +108,7 @@ def verify(
         known = state.passed.get(check.name)
         since = known.commit if known and known.fingerprint == state.checks[check.name] else ""
         found = next_of_check(settings, mine, slots - len(running) - len(launches), since)
-        if isinstance(found, CheckResult):
+        if isinstance(found, CheckVerdict):
             results[check.name] = found
             continue
         number = max((run.number for run in of_check), default=0)
@@ -135,7 +135,7 @@ def _settled(
     plan: Plan,
     snapshot: Snapshot,
     state: VerificationState,
-    results: Mapping[str, CheckResult],
+    results: Mapping[str, CheckVerdict],
     landed: Mapping[str, int],
 ) -> VerificationState:
     """The record when all checks have a result."""
@@ -243,7 +243,7 @@ def _plus(
     return VerifiedWork(levels, {**before, **landed}, failed_from)
 
 
-def _blamed(failed: Mapping[str, CheckResult], graph: CompiledGraph) -> dict[str, Repair]:
+def _blamed(failed: Mapping[str, CheckVerdict], graph: CompiledGraph) -> dict[str, Repair]:
     """By task that is to be repaired, its repair, without its floor. One that breaks several checks gets the first."""
     found: dict[str, Repair] = {}
     for name, result in failed.items():
@@ -258,7 +258,7 @@ def _blamed(failed: Mapping[str, CheckResult], graph: CompiledGraph) -> dict[str
     return found
 
 
-def _reason(failed: Mapping[str, CheckResult], graph: CompiledGraph, condemned: Collection[str]) -> str | None:
+def _reason(failed: Mapping[str, CheckVerdict], graph: CompiledGraph, condemned: Collection[str]) -> str | None:
     """Why no task can repair it; None: a task that is not repaired any more has broken it."""
     verdicts = [result.verdict for result in failed.values() if result.verdict]
     if any(verdict.kind is VerdictKind.BASE for verdict in verdicts):

@@ -32,7 +32,7 @@ from parallelproject.git.container.asking import CommandVerdict, EndVerdict
 from parallelproject.git.container.checking import PodCheck, check_out_pod, report_check
 from parallelproject.git.container.pod_setup import PodSetup
 from parallelproject.git.container.pod_step import PodStep, StepEnded
-from parallelproject.git.container.reading import Ended, prepare_reading, read_end
+from parallelproject.git.container.reading import CommandEnded, prepare_reading, read_end
 from parallelproject.git.container.short_text import end_of, start_of
 from parallelproject.git.container.sidecar import Failed, Judge, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
@@ -97,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         instruction = read_only(text) if asked.step in _OF_READING else read(text)
         folder, reads_usage = instruction.outputs, instruction.reads_usage
         judge = partial(_judge, instruction.agent, instruction.outputs, verdicts)
-        ended: Ended | Prepared | Landed | Salvaged | Failed | StepEnded
+        ended: CommandEnded | Prepared | Landed | Salvaged | Failed | StepEnded
         step: PodStep | None = None
         if isinstance(instruction, PodInstruction):
             step = instruction.step
@@ -112,7 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = TransientError.exit_code
         elif isinstance(ended, StepEnded) and ended.outcome is StepVerdict.REJECTED:
             code, report = GATE_REJECTED, partial(_report, ended, step)
-        if isinstance(ended, Ended) or (asked.step == "deliver" and _puts_out(step, ended)):
+        if isinstance(ended, CommandEnded) or (asked.step == "deliver" and _puts_out(step, ended)):
             outputs = _outputs(folder)
         fields = asdict(ended) | {"kept": tuple(map(str, getattr(ended, "kept", ())))}
         result = instructions.shown({name: value for name, value in fields.items() if name not in _NOT_IN_RESULT})
@@ -191,7 +191,7 @@ def _usage(outputs: Path) -> Mapping[str, str]:
     return found.amounts
 
 
-def _read(asked: argparse.Namespace, instruction: "PodReading", judge: Judge) -> Prepared | Ended | Failed:
+def _read(asked: argparse.Namespace, instruction: "PodReading", judge: Judge) -> Prepared | CommandEnded | Failed:
     place, state = instruction.place, SidecarFolder(asked.state)
     if asked.step == "read":
         return read_end(place, state, judge)

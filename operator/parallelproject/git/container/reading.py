@@ -19,7 +19,7 @@ from parallelproject.git.workspace.prepare import Prepared
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class CommandEnded:
     """The command has succeeded."""
 
     outcome: Outcome = Outcome.ENDED
@@ -47,7 +47,7 @@ def prepare_reading(
     return Prepared(Outcome.PREPARED)
 
 
-def read_end(place: Place, state: SidecarFolder, judge: Judge) -> Ended | Failed:
+def read_end(place: Place, state: SidecarFolder, judge: Judge) -> CommandEnded | Failed:
     """Waits for the end of the command, and judges it.
 
     Args:
@@ -62,4 +62,4 @@ def read_end(place: Place, state: SidecarFolder, judge: Judge) -> Ended | Failed
     if isinstance(found, Failed):
         return found
     code, _ = found
-    return Ended() if code == 0 else Failed(Outcome.COMMAND_FAILED, code)
+    return CommandEnded() if code == 0 else Failed(Outcome.COMMAND_FAILED, code)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-from parallelproject.local.workspace.secret_forms import Found, secrets_of
+from parallelproject.local.workspace.secret_forms import FoundSecret, secrets_of
 from parallelproject.plain_file import open_plain
 
 _BYTES_MAX = 256 * 1024
@@ -43,7 +43,7 @@ def secret_values(paths: Iterable[Path]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _is_likely(secret: Found) -> bool:
+def _is_likely(secret: FoundSecret) -> bool:
     return bool(_OF_FOLDER.fullmatch(secret.value)) and not _ABOUT.search(secret.name)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 
-class Found(NamedTuple):
+class FoundSecret(NamedTuple):
     """A secret value, and the name before it."""
 
     name: str
@@ -53,25 +53,25 @@ _ADDRESS = re.compile(r"""://([^\s:/@"'<>]*):([^\s/@"'<>]+)@""")
 _PGPASS = re.compile(r"^([^\s:]+):(?:\d+|\*):[^:\n]*:[^:\n]*:(\S+)$", re.MULTILINE)
 
 
-def secrets_of(text: str) -> Iterator[Found]:
+def secrets_of(text: str) -> Iterator[FoundSecret]:
     """The secret values in a text, some twice: as it is written, and as a program reads it."""
     for found in _all(text):
         if len(found.value) >= _SHORTEST and not _PLACEHOLDER.search(found.value[:_PLACEHOLDERS]):
             yield found
 
 
-def _all(text: str) -> Iterator[Found]:
+def _all(text: str) -> Iterator[FoundSecret]:
     for found in _NAME.finditer(text):
         name = found[1] or found[2]
         if _SECRET.search(name):
-            yield from (Found(name, value) for value in _values(text, found.end()))
+            yield from (FoundSecret(name, value) for value in _values(text, found.end()))
     for form in (_ADDRESS, _PGPASS, *([_LOGIN] if _LOGINS.search(text) else ())):
         for name, value in form.findall(text):
-            yield Found(name, value)
+            yield FoundSecret(name, value)
             if "%" in value:
                 from urllib.parse import unquote  # here, because hardly any file has one
 
-                yield Found(name, unquote(value))
+                yield FoundSecret(name, unquote(value))
 
 
 def _values(text: str, start: int) -> Iterator[str]:
