@@ -134,7 +134,9 @@ def test_a_stop_keeps_the_work(landing: WorkflowNamespace, remote: Remote) -> No
     begun = remote.folder / "pods" / workflow["metadata"]["uid"] / "workspace" / "begun"
     landing.until(begun.exists, "the command to run")
     assert landing.argo is not None
-    beside = landing.argo.pods[workflow["metadata"]["uid"]].processes["main"]
+    containers = landing.argo.pods[workflow["metadata"]["uid"]].processes
+    landing.until(lambda: "main" in containers, "the git container to be started")
+    beside = containers["main"]
     landing.until(lambda: handles_sigterm(beside.pid), "the git container to start")
     landing.patch({"stop": True})
     assert states(landing.wait_end()) == {"a": "Skipped"}
