@@ -187,3 +187,21 @@ def test_a_comment_is_made_once_though_its_answer_is_lost(publisher: Publisher, 
 
     publisher.run(say)
     assert [text.split("\n")[0] for text in world.pull(1).comments] == ["It conflicts.", "Again."]
+
+
+def test_a_comment_whose_last_answer_is_lost_is_found(publisher: Publisher, world: World, standin: StandIn) -> None:
+    publisher.shared()
+    faults: list[Fault] = ["drop", "drop", "lose"]
+
+    def broken(index: int, method: str, path: str) -> Fault | None:
+        return faults.pop(0) if method == "POST" and path.endswith(("/comments", "/notes")) else None
+
+    standin.fault = broken
+
+    async def say(forge: ForgeClient) -> None:
+        pull = await forge.find(BRANCH, "main")
+        assert pull
+        await forge.comment(pull, "It conflicts.", "conflict 1")
+
+    publisher.run(say)
+    assert (len(world.pull(1).comments), faults) == (1, [])

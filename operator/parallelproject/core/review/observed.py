@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-_MARK = re.compile(r"<!-- parallelproject: (\S+) -->")
+_MARK = re.compile(r"<!-- parallelproject: ([^\n]+?) -->")
 
 
 class CodeLine(NamedTuple):

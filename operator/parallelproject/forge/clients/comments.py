@@ -1,14 +1,43 @@
 """Comments that are made once, even if the process is interrupted and starts again."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from parallelproject.core.review.observed import mark
 from parallelproject.forge.clients.answer import LostAnswerError
-from parallelproject.forge.clients.authors import Authors, text_of
+from parallelproject.forge.clients.authors import Authors
 from parallelproject.forge.clients.session import ForgeSession
 from parallelproject.git.plumbing.outcome import TransientError
 
 _TRIES = 3
+
+
+async def send_once(
+    session: ForgeSession,
+    key: str,
+    marks: Callable[[], Awaitable[Collection[str]]],
+    send: Callable[[], Awaitable[object]],
+) -> None:
+    """Sends a comment, unless one with its mark is there. An answer that is lost says nothing: it looks again.
+
+    Args:
+        session: The forge.
+        key: What the comment is marked with.
+        marks: Reads the marks that are there, of those who may set them.
+        send: Sends the comment, by one request that is not repeated.
+
+    Raises:
+        TransientError: it is not known to be there after some tries.
+    """
+    for tries in range(_TRIES):
+        if key in await marks():
+            return
+        try:
+            await send()
+            return
+        except LostAnswerError:
+            await session.clock.back_off(tries)
+    if key not in await marks():
+        raise TransientError("NotSent", f"the comment {key} could not be sent in {_TRIES} tries")
 
 
 async def say_once(
@@ -21,9 +50,7 @@ async def say_once(
     *,
     full: int,
 ) -> None:
-    """Adds a comment, unless one with this key exists: the key is in an invisible part of the text.
-
-    A comment of a stranger with the same key does not count.
+    """Adds a comment to a list of comments, unless one with this key is there; raises as ``send_once``.
 
     Args:
         session: The forge.
@@ -33,20 +60,11 @@ async def say_once(
         key: One word for its subject.
         params: The list's query.
         full: A page with fewer rows is the last.
-
-    Raises:
-        TransientError: it is not known to be there after some tries.
     """
-    made = mark(key)
-    for tries in range(_TRIES + 1):
-        async for row in session.rows(path, params, full=full):
-            if made in text_of(row, "body") and await authors.counts(row):
-                return
-        if tries == _TRIES:
-            break
-        try:
-            await session.call("POST", path, {"body": f"{text}\n\n{made}"}, once=True)
-            return
-        except LostAnswerError:
-            await session.clock.back_off(tries)
-    raise TransientError("NotSaid", f"the comment {key} could not be sent in {_TRIES} tries")
+
+    async def marks() -> Collection[str]:
+        return await authors.marks([row async for row in session.rows(path, params, full=full)])
+
+    await send_once(
+        session, key, marks, lambda: session.call("POST", path, {"body": f"{text}\n\n{mark(key)}"}, once=True)
+    )

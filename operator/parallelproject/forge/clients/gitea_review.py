@@ -1,5 +1,6 @@
 """Reviews and checks on Gitea and Forgejo (docs.gitea.com/api)."""
 
+from collections.abc import Collection
 from typing import Any
 
 from parallelproject.core.review.observed import (
@@ -9,18 +10,17 @@ from parallelproject.core.review.observed import (
     ReviewThread,
     mark,
 )
-from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.answer import AnswerError
 from parallelproject.forge.clients.authors import Authors, author, number_of, path_in, text_of
+from parallelproject.forge.clients.comments import send_once
 from parallelproject.forge.clients.protocol import Checks, ForgePullRequest
 from parallelproject.forge.clients.server import segment
 from parallelproject.forge.clients.session import ForgeSession
-from parallelproject.git.plumbing.outcome import TransientError
 
 _FULL, _PAGE = 1, 50
 """As in ``gitea``: a server may return fewer rows than requested."""
 RESULT = dict.fromkeys(("success", "warning", "skipped"), Checks.PASSED) | {"pending": Checks.PENDING}
 _SUBMITTED = frozenset({"APPROVED", "COMMENT", "REQUEST_CHANGES"})
-_TRIES = 3
 
 
 class GiteaReview:
@@ -63,30 +63,24 @@ class GiteaReview:
     async def reply(self, pull: ForgePullRequest, thread: ReviewThread, text: str, key: str) -> None:
         """See ``ReviewClient``. Before 1.27 no request answers a comment: another review comments on the same line."""
         body = f"{text}\n\n{mark(key)}"
-        for tries in range(_TRIES):
-            if tries:
-                await self._session.clock.back_off(tries)
+
+        async def marks() -> Collection[str]:
             lines = await self._comments(pull, [row async for row in self._reviews(pull)])
-            if key in await self._authors.marks(row for row, _ in lines):
-                return
+            return await self._authors.marks(row for row, _ in lines)
+
+        async def send() -> None:
+            path = f"{self._path(pull)}/comments/{thread.id}/replies"
             try:
-                await self._session.call(
-                    "POST", f"{self._path(pull)}/comments/{thread.id}/replies", {"body": body}, once=True
-                )
+                await self._session.call("POST", path, {"body": body}, once=True)
                 return
-            except LostAnswerError:
-                continue
             except AnswerError as error:
                 if error.status not in (404, 405) or not thread.line:
                     raise
             at = {"path": thread.path, "body": body, "new_position": thread.line, "old_position": 0}
             review = {"event": "COMMENT", "commit_id": thread.commit, "comments": [at]}
-            try:
-                await self._session.call("POST", f"{self._path(pull)}/reviews", review, once=True)
-                return
-            except LostAnswerError:
-                continue
-        raise TransientError("NotReplied", f"the reply to {thread.id} could not be sent in {_TRIES} tries")
+            await self._session.call("POST", f"{self._path(pull)}/reviews", review, once=True)
+
+        await send_once(self._session, key, marks, send)
 
     async def _reviews(self, pull: ForgePullRequest) -> Any:
         async for row in self._session.rows(f"{self._path(pull)}/reviews", {"limit": _PAGE}, full=_FULL):

@@ -1,5 +1,6 @@
 """Reviews and checks on GitHub (docs.github.com/rest, "Pull request reviews", "Review comments", "Check runs")."""
 
+from collections.abc import Collection
 from typing import Any
 
 from parallelproject.core.review.observed import (
@@ -9,12 +10,11 @@ from parallelproject.core.review.observed import (
     ReviewThread,
     mark,
 )
-from parallelproject.forge.clients.answer import LostAnswerError
 from parallelproject.forge.clients.authors import Authors, author, number_of, path_in, text_of
+from parallelproject.forge.clients.comments import send_once
 from parallelproject.forge.clients.protocol import Checks, ForgePullRequest
 from parallelproject.forge.clients.server import segment
 from parallelproject.forge.clients.session import ForgeSession
-from parallelproject.git.plumbing.outcome import TransientError
 
 _FULL = 100
 _PAGED = {"per_page": _FULL}
@@ -24,7 +24,6 @@ CONCLUSION = dict.fromkeys(("success", "neutral", "skipped"), Checks.PASSED)
 _STOPPED = frozenset({"cancelled", "stale", "action_required"})
 """Conclusions of check runs that say nothing of the code."""
 _JUDGED = {"APPROVED", "CHANGES_REQUESTED", "DISMISSED"}
-_TRIES = 3
 
 
 class GitHubReview:
@@ -65,18 +64,12 @@ class GitHubReview:
 
     async def reply(self, pull: ForgePullRequest, thread: ReviewThread, text: str, key: str) -> None:
         """See ``ReviewClient``."""
-        for tries in range(_TRIES):
-            if tries:
-                await self._session.clock.back_off(tries)
-            if key in await self._authors.marks(await self._comments(pull)):
-                return
-            try:
-                body = {"body": f"{text}\n\n{mark(key)}"}
-                await self._session.call("POST", f"{self._path(pull)}/comments/{thread.id}/replies", body, once=True)
-                return
-            except LostAnswerError:
-                continue
-        raise TransientError("NotReplied", f"the reply to {thread.id} could not be sent in {_TRIES} tries")
+        path, body = f"{self._path(pull)}/comments/{thread.id}/replies", {"body": f"{text}\n\n{mark(key)}"}
+
+        async def marks() -> Collection[str]:
+            return await self._authors.marks(await self._comments(pull))
+
+        await send_once(self._session, key, marks, lambda: self._session.call("POST", path, body, once=True))
 
     async def _checks(self, sha: str) -> tuple[list[FailedCheck], list[str], list[Checks]]:
         failed: list[FailedCheck] = []

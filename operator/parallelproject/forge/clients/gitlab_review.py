@@ -1,6 +1,6 @@
 """Reviews and checks on GitLab (docs.gitlab.com, "Discussions API", "Jobs API", "Merge request approvals API")."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from parallelproject.core.review.observed import (
@@ -10,22 +10,19 @@ from parallelproject.core.review.observed import (
     ReviewThread,
     mark,
 )
-from parallelproject.forge.clients.answer import AnswerError, LostAnswerError
+from parallelproject.forge.clients.answer import AnswerError
 from parallelproject.forge.clients.authors import Authors, author, number_of, path_in, text_of
+from parallelproject.forge.clients.comments import send_once
 from parallelproject.forge.clients.protocol import ForgePullRequest
 from parallelproject.forge.clients.server import segment
 from parallelproject.forge.clients.session import ForgeSession
-from parallelproject.git.plumbing.outcome import TransientError
 
 _FULL = 100
 _PAGED = {"per_page": _FULL}
 _FAILED = frozenset({"failed", "canceled"})
-_CANCELED = "\0canceled"
-"""In place of what a check says; no text of a forge is this."""
 _TRACES_MAX = 5
 """Failed jobs of which the log is read."""
 _TRACE_END = 8_000
-_TRIES = 3
 
 
 class GitLabReview:
@@ -43,13 +40,12 @@ class GitLabReview:
     async def observe(self, pull: ForgePullRequest) -> PullReview:
         """See ``ReviewClient``."""
         now = await self._session.get(self._path(pull))
-        failed, states = await self._checks(now, pull.sha)
-        stopped = [each.name for each in failed if each.text == _CANCELED]
+        failed, stopped, states = await self._checks(now, pull.sha)
         given = await self._session.get(f"{self._path(pull)}/approvals")
         threads, marks = await self._threads(pull)
         return PullReview(
             sha=pull.sha,
-            failed=tuple(each for each in failed if each.name not in stopped),
+            failed=tuple(failed),
             stopped=tuple(stopped),
             is_pending=bool(states - _FAILED - {"success", "skipped"}),
             has_passed=bool(states) and states <= {"success", "skipped"},
@@ -61,26 +57,19 @@ class GitLabReview:
 
     async def reply(self, pull: ForgePullRequest, thread: ReviewThread, text: str, key: str) -> None:
         """See ``ReviewClient``."""
-        for tries in range(_TRIES):
-            if tries:
-                await self._session.clock.back_off(tries)
-            _, marks = await self._threads(pull)
-            if key in marks:
-                return
-            path = f"{self._path(pull)}/discussions/{thread.id}/notes"
-            try:
-                await self._session.call("POST", path, {"body": f"{text}\n\n{mark(key)}"}, once=True)
-                return
-            except LostAnswerError:
-                continue
-        raise TransientError("NotReplied", f"the reply to {thread.id} could not be sent in {_TRIES} tries")
+        path, body = f"{self._path(pull)}/discussions/{thread.id}/notes", {"body": f"{text}\n\n{mark(key)}"}
 
-    async def _checks(self, now: Mapping[str, Any], sha: str) -> tuple[list[FailedCheck], set[str]]:
-        """The failed checks of a commit, and the states of all."""
+        async def marks() -> Collection[str]:
+            return (await self._threads(pull))[1]
+
+        await send_once(self._session, key, marks, lambda: self._session.call("POST", path, body, once=True))
+
+    async def _checks(self, now: Mapping[str, Any], sha: str) -> tuple[list[FailedCheck], list[str], set[str]]:
+        """The failed checks of a commit, the names of those that were cancelled, and the states of all."""
         pipeline = now.get("head_pipeline")
         if isinstance(pipeline, Mapping) and (pipeline["sha"] == sha or str(pipeline["ref"]).endswith("/merge")):
             if pipeline["status"] not in _FAILED:
-                return [], {str(pipeline["status"])}
+                return [], [], {str(pipeline["status"])}
             jobs = f"{self._project}/pipelines/{pipeline['id']}/jobs"
             failed = [
                 row
@@ -88,20 +77,23 @@ class GitLabReview:
                 if not row.get("allow_failure")
             ]
             found = [await self._of_job(row, has_log=at < _TRACES_MAX) for at, row in enumerate(failed)]
-            url = str(pipeline.get("web_url") or "")
-            said = _CANCELED if pipeline["status"] == "canceled" else f"the pipeline is {pipeline['status']}"
-            return found or [FailedCheck("pipeline", said, url)], {"failed"}
+            if not found and pipeline["status"] == "canceled":
+                return [], ["pipeline"], {"failed"}
+            whole = FailedCheck("pipeline", "the pipeline has failed", str(pipeline.get("web_url") or ""))
+            return found or [whole], [], {"failed"}
         states: set[str] = set()
         rest: list[FailedCheck] = []
+        stopped: list[str] = []
         path = f"{self._project}/repository/commits/{sha}/statuses"
         async for row in self._session.rows(path, _PAGED, full=_FULL):
             state = "success" if row.get("allow_failure") else str(row["status"])
             states.add(state)
-            if state in _FAILED:
-                name, said = text_of(row, "name") or "status", text_of(row, "description")
-                said = _CANCELED if state == "canceled" else said
-                rest.append(FailedCheck(name, said, text_of(row, "target_url")))
-        return rest, states
+            name = text_of(row, "name") or "status"
+            if state == "canceled":
+                stopped.append(name)
+            elif state in _FAILED:
+                rest.append(FailedCheck(name, text_of(row, "description"), text_of(row, "target_url")))
+        return rest, stopped, states
 
     async def _of_job(self, job: Mapping[str, Any], *, has_log: bool) -> FailedCheck:
         text = ""
