@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from parallelproject.cli.commands.local_publish import asked_credentials, publish_request, result_line
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
+from parallelproject.core.review.follow_step import SETTLE, FeedbackSeen, FollowStep, follow_step, waits_for
 from parallelproject.core.review.pace import LONGEST, RequestBudget
 from parallelproject.local.delivery.push import PushedBranch, address_of, remote_of
 from parallelproject.local.engine.options import RunOptions
@@ -27,10 +28,8 @@ if TYPE_CHECKING:
     from parallelproject.forge.clients.review import ReviewClient
     from parallelproject.forge.publishing.request import PublishRequest
     from parallelproject.local.delivery.target import LandingTarget
-    from parallelproject.local.following.reviewed_run import FeedbackSeen, ReviewedRun
+    from parallelproject.local.following.reviewed_run import ReviewedRun
 
-_SETTLE = 30.0
-"""Seconds in which a commit must have no check before it counts as one without checks."""
 _PENDING_MAX = 300.0
 """Seconds that a failed check waits for the others of its commit: their failures are acted on together."""
 
@@ -200,10 +199,13 @@ class _Following:
                 terminal.say(f"left to people ({why}): {finding.title}")
             for finding in seen.given:
                 terminal.say(f"{finding.task}: {finding.title}")
-            if seen.given:
-                return None
             try:
-                end = await self._end(found, seen, pull, delivered, forge, review)
+                step = follow_step(
+                    found, seen, self._unchecked(found), merges=delivered.request.merge is MergeMode.WHEN_CHECKS_PASS
+                )
+                if step is FollowStep.RUN:
+                    return None
+                end = await self._end(step, found, seen, pull, delivered, forge, review)
             except TransientError as error:
                 self._say_once(f"warning: {error}; it is tried again")
                 await asyncio.sleep(LONGEST)
@@ -218,38 +220,31 @@ class _Following:
 
     async def _end(
         self,
+        step: FollowStep,
         found: "PullReview",
-        seen: "FeedbackSeen",
+        seen: FeedbackSeen,
         pull: "ForgePullRequest",
         delivered: _Delivered,
         forge: "ForgeClient",
         review: "ReviewClient",
     ) -> int | None:
-        """Whether it is over; merges what may be merged."""
-        if not seen.is_current:
-            return None
-        if seen.is_over:
-            terminal.say(f"{pull.url} waits for people, as said above; a commit on the branch can solve it")
-            return EXIT_FAILED
-        if (waiting := (*seen.waiting, *(f"the check {name} was stopped" for name in found.stopped))) and (
-            not found.is_pending
-        ):
-            terminal.say(f"{pull.url} waits for people: {'; '.join(waiting)}")
-            return EXIT_FAILED
-        is_checked = found.has_passed or (
-            not found.failed and not found.is_pending and self._age(f"none {found.sha}", is_seen=True) >= _SETTLE
-        )
-        if not is_checked or found.is_rejected or not seen.is_quiet:
-            return None
-        if delivered.request.merge is MergeMode.WHEN_CHECKS_PASS:
-            if await review.observe(await forge.read(pull)) != found:  # it has changed while this was looked at
-                return None
-            await self._merge(delivered.request, _SETTLE if not found.has_passed else 0.0)
-            return None
-        if found.is_approved:
-            terminal.say(f"{pull.url} is approved, and its checks pass: merge it")
-            return EXIT_SUCCEEDED
+        """The exit code if it is over; merges what may be merged."""
+        match step:
+            case FollowStep.PEOPLE:
+                waits = "; ".join(waits_for(found, seen)) or "as said above; a commit on the branch can solve it"
+                terminal.say(f"{pull.url} waits for people: {waits}")
+                return EXIT_FAILED
+            case FollowStep.APPROVED:
+                terminal.say(f"{pull.url} is approved, and its checks pass: merge it")
+                return EXIT_SUCCEEDED
+            case FollowStep.MERGE if await review.observe(await forge.read(pull)) == found:  # nothing new meanwhile
+                await self._merge(delivered.request, 0.0 if found.has_passed else SETTLE)
         return None
+
+    def _unchecked(self, found: "PullReview") -> float:
+        """Seconds for which a commit has had no check; 0 if it has some."""
+        has_checks = found.has_passed or found.failed or found.stopped or found.is_pending
+        return 0.0 if has_checks else self._age(f"none {found.sha}", is_seen=True)
 
     async def _merge(self, request: "PublishRequest", seconds: float) -> None:
         """Asks for the merge; the next look shows whether it has happened."""

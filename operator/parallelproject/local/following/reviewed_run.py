@@ -3,9 +3,10 @@
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from parallelproject.core.review.findings import findings, lines_to_blame
+from parallelproject.core.review.follow_step import FeedbackSeen
 from parallelproject.core.review.observed import BranchConflict, PullReview
 from parallelproject.core.review.state import FeedbackRepair, FindingKind, IncomingBranch, LeftReason, ReviewFinding
 from parallelproject.local.delivery.fetch import fetched
@@ -24,23 +25,6 @@ from parallelproject.model.spec import Feedback
 Say = Callable[[str], None]
 _TRIES = 3
 _SHOWN = 5
-
-
-class FeedbackSeen(NamedTuple):
-    """What one look has shown."""
-
-    is_current: bool
-    """Whether the forge shows the last commit of the branch, and no other run uses the state."""
-    given: list[ReviewFinding]
-    """New ones, which tasks act on."""
-    left: list[tuple[ReviewFinding, str]]
-    """New ones that no task acts on, and why."""
-    is_over: bool
-    """Whether only people can continue: the task of one of them has no rounds left, or the branch cannot be pushed."""
-    is_quiet: bool
-    """Whether nothing has to be acted on or answered."""
-    waiting: tuple[str, ...] = ()
-    """Titles of what no task acts on any more: it is left to people, or its task ran and changed nothing."""
 
 
 class ReviewedRun:
