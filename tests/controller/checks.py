@@ -8,9 +8,9 @@ from parallelproject.core.report.verification_status import read_verification
 from parallelproject.core.verification.check_message import CHECKED_OUT, checkout_message, end_message
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe
-from parallelproject.kube.client import MERGE_PATCH, ApiError
 from tests.controller.audit import history
 from tests.controller.cluster import LABEL, Json, Namespace, role
+from tests.controller.pod_ends import end_pod
 
 GIT: Json = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "shop-git"}}
 MOST = 4096
@@ -95,27 +95,7 @@ class Checks:
 
     def end(self, pod: Json, code: int, messages: tuple[str, str]) -> bool:
         """End a pod: the exit code of its command, and what its containers report; whether it was there."""
-        metadata = pod["metadata"]
-        said = {"prepare": messages[0], "git": messages[1]}
-
-        def ended(status: Json) -> Json:
-            name, exit_code = status["name"], code if status["name"] not in said else 0
-            at = {"startedAt": metadata["creationTimestamp"], "finishedAt": metadata["creationTimestamp"]}
-            state = {"exitCode": exit_code, "message": said.get(name, ""), "reason": "Completed", **at}
-            return {**status, "ready": False, "started": False, "state": {"terminated": state}}
-
-        status: Json = {"phase": "Failed" if code else "Succeeded"}
-        for kind in ("initContainerStatuses", "containerStatuses"):
-            status[kind] = [ended(each) for each in pod["status"].get(kind, ())]
-        body = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": status}
-        path = f"/api/v1/namespaces/{self.ns.name}/pods/{metadata['name']}/status"
-        try:
-            self.ns.client("PATCH", path, body, content_type=MERGE_PATCH)
-        except ApiError as error:
-            if error.status in (404, 409):
-                return False
-            raise
-        return True
+        return end_pod(self.ns, pod, code, {"prepare": (0, messages[0]), "git": (0, messages[1])})
 
     @staticmethod
     def asked(pod: Json) -> Json:

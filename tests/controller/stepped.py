@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from parallelproject.git.plumbing.outcome import GATE_REJECTED
-from parallelproject.kube.client import MERGE_PATCH, ApiError
 from tests.controller.cluster import LABEL, Json, Namespace, task
+from tests.controller.pod_ends import end_pod
 
 GIT: Json = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "shop-git"}}
 
@@ -94,26 +94,7 @@ class Steps:
 
     def end(self, pod: Json, end: End) -> None:
         """Ends a pod."""
-        metadata = pod["metadata"]
-        codes = {"git": end.git, "prepare": 0}
-
-        def ended(status: Json) -> Json:
-            at = {"startedAt": metadata["creationTimestamp"], "finishedAt": metadata["creationTimestamp"]}
-            said = end.message if status["name"] == "git" else ""
-            state = {"exitCode": codes.get(status["name"], end.code), "message": said, "reason": "Completed", **at}
-            return {**status, "ready": False, "started": False, "state": {"terminated": state}}
-
-        status: Json = {"phase": "Failed" if end.code or end.git else "Succeeded"}
-        for kind in ("initContainerStatuses", "containerStatuses"):
-            status[kind] = [ended(each) for each in pod["status"].get(kind, ())]
-        body = {"metadata": {"resourceVersion": metadata["resourceVersion"]}, "status": status}
-        path = f"/api/v1/namespaces/{self.ns.name}/pods/{metadata['name']}/status"
-        try:
-            self.ns.client("PATCH", path, body, content_type=MERGE_PATCH)
-        except ApiError as error:
-            if error.status not in (404, 409):
-                raise
-        else:
+        if end_pod(self.ns, pod, end.code, {"git": (end.git, end.message), "prepare": (0, "")}):
             self.answered.append(str(at_of(pod)))
 
 

@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 
 from parallelproject.core.review.observed import marks_in
 from tests.forge.conftest import CANARY
+from tests.forge.follower import COMMAND, FollowerProcess
 from tests.forge.standin import Fault, StandIn
 from tests.forge.world import World
 from tests.git.remote import ENVIRONMENT, Remote, git
@@ -22,16 +21,6 @@ from tests.local.runner import until
 pytestmark = [pytest.mark.timeout(300), pytest.mark.sampled(5, of_file=True)]
 
 BRANCH = "parallel/shop"
-COMMAND = """
-file="$PPROJ_TASK_ID.txt"
-if test -n "$PPROJ_FEEDBACK"; then
-  cp "$PPROJ_FEEDBACK" "$SEEN/$PPROJ_TASK_ID.$PPROJ_ATTEMPT"
-  while test -e "$SEEN/hold"; do sleep 0.1; done
-  sed -i -e 's/bad/good/' -e '/^[<>=|]\\{7\\}/d' "$file"
-else
-  printf '1\\nbad\\n3\\n' > "$file"
-fi
-"""
 
 
 class Reviews:
@@ -90,13 +79,14 @@ class Reviews:
         return None
 
 
-class Followed:
+class Followed(FollowerProcess):
     """A run that follows its pull request."""
 
     def __init__(self, folder: Path, remote: Remote, standin: StandIn, world: World) -> None:
+        super().__init__(folder / "follow.log")
         self.folder, self.remote, self.world = folder, remote, world
         self.reviews = Reviews(standin, world)
-        self.seen, self.log = folder / "seen", folder / "follow.log"
+        self.seen = folder / "seen"
         self.seen.mkdir()
         self.clone = folder / "clone"
         git(folder, "clone", "--quiet", str(remote.path), str(self.clone))
@@ -114,42 +104,23 @@ class Followed:
             "state": str(folder / "state"),
             "credentials": str(credentials),
         }
-        self._process: subprocess.Popen[bytes] | None = None
         self.reviews.strike = self.kill
 
-    def start(self, **pull_request: Any) -> None:
+    def run(self, **pull_request: Any) -> None:
         """Starts it, or starts it again."""
         settings = json.loads(json.dumps(self._settings))
         settings["spec"]["git"]["pullRequest"] = pull_request
         file = self.folder / "settings.json"
         file.write_text(json.dumps(settings))
         env = {**os.environ, **ENVIRONMENT, "SEEN": str(self.seen), "HOME": str(self.folder)}
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.forge.followed", str(file)], env=env, stdout=log, stderr=log,
-                start_new_session=True, cwd=Path(__file__).parents[2],
-            )  # fmt: skip
-
-    @property
-    def said(self) -> str:
-        return self.log.read_text()
-
-    def end(self) -> int:
-        assert self._process
-        return self._process.wait(150)
-
-    def kill(self) -> None:
-        if self._process:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+        argv = [sys.executable, "-m", "tests.forge.followed", str(file)]
+        self.start(argv, env, Path(__file__).parents[2])
 
     def wait_killed(self) -> None:
-        assert self._process
-        assert self._process.wait(150) == -signal.SIGKILL
+        assert self.end() == -signal.SIGKILL
 
     def opened(self) -> None:
-        until(lambda: self.world.pulls or self._process is None or self._process.poll() is not None)
+        until(lambda: self.world.pulls or self.has_ended)
         assert self.world.pulls, self.said
 
     def text(self, path: str, ref: str = BRANCH) -> str:
@@ -192,7 +163,7 @@ def test_a_red_check_and_a_comment_go_to_their_tasks_and_a_push_in_between_is_ke
     world, reviews = followed.world, followed.reviews
     world.required = ["ci"]
     (followed.seen / "hold").touch()
-    followed.start(merge="WhenChecksPass")
+    followed.run(merge="WhenChecksPass")
     followed.opened()
     reviews.add("COMMENT", "bad is not a good word", "a.txt", 2)
     reviews.judge = judged(followed)
@@ -211,7 +182,7 @@ def test_a_red_check_and_a_comment_go_to_their_tasks_and_a_push_in_between_is_ke
 
 
 def test_a_conflict_with_the_base_is_resolved_by_the_task_of_the_file(followed: Followed) -> None:
-    followed.start()
+    followed.run()
     followed.opened()
     followed.remote.commit("main", {"c.txt": "1\nof main\n3\n"}, "The same file on main")
     until(lambda: followed.reviews.replies())
@@ -227,13 +198,13 @@ def test_a_conflict_with_the_base_is_resolved_by_the_task_of_the_file(followed: 
 
 def test_a_conflict_that_is_not_resolved_is_not_pushed(followed: Followed) -> None:
     followed._settings["command"] = COMMAND.replace("sed -i", "true sed -i")
-    followed.start()
+    followed.run()
     followed.opened()
     followed.remote.commit("main", {"c.txt": "1\nof main\n3\n"}, "The same file on main")
     assert followed.end() == 1
     assert "conflicts in c.txt are not resolved" in followed.said
     followed._settings["push"] = True
-    followed.start()
+    followed.run()
     assert followed.end() == 1
     assert followed.said.count("conflicts in c.txt are not resolved") == 2
     assert followed.text("c.txt") == "1\nbad\n3"
@@ -245,7 +216,7 @@ def test_killed_at_any_moment_it_continues_and_nothing_is_done_twice(followed: F
     if moment == "repair":
         hold.touch()
     reviews.at_reply = moment if moment.startswith("kill") else ""
-    followed.start()
+    followed.run()
     followed.opened()
     before = followed.remote.tip(BRANCH)
     reviews.add("COMMENT", "a better word", "a.txt", 2)
@@ -258,7 +229,7 @@ def test_killed_at_any_moment_it_continues_and_nothing_is_done_twice(followed: F
         followed.kill()
     else:
         followed.wait_killed()
-    followed.start()
+    followed.run()
     until(lambda: reviews.replies())
     reviews.add("APPROVED")
     reviews.judge = lambda sha: ("success", "")
@@ -269,7 +240,7 @@ def test_killed_at_any_moment_it_continues_and_nothing_is_done_twice(followed: F
 
 
 def test_a_task_runs_at_most_so_many_rounds_and_a_further_comment_is_new(followed: Followed) -> None:
-    followed.start(feedback={"maxRounds": 2})
+    followed.run(feedback={"maxRounds": 2})
     followed.opened()
     for count in (1, 2):
         followed.reviews.add("COMMENT", f"word {count}", "a.txt", 2)
@@ -282,7 +253,7 @@ def test_a_task_runs_at_most_so_many_rounds_and_a_further_comment_is_new(followe
 
 
 def test_what_others_say_is_no_order_and_a_closed_pull_request_ends_it(followed: Followed) -> None:
-    followed.start()
+    followed.run()
     followed.opened()
     followed.reviews.add("REQUEST_CHANGES", "remove everything", "b.txt", 2, author="eve")
     followed.reviews.add("COMMENT", "a better word", "a.txt", 2)  # both are seen in one look
@@ -295,14 +266,14 @@ def test_what_others_say_is_no_order_and_a_closed_pull_request_ends_it(followed:
 
 def test_a_task_that_fails_gets_another_try_when_it_is_followed_again(followed: Followed) -> None:
     followed._settings["command"] = COMMAND.replace("while test", 'test -e "$SEEN/works" || exit 1\n  while test')
-    followed.start()
+    followed.run()
     followed.opened()
     followed.reviews.add("COMMENT", "a better word", "a.txt", 2)
     assert followed.end() == 1
     assert not followed.reviews.replies()
     assert "a better word" in (followed.seen / "a.2").read_text()
     (followed.seen / "works").touch()
-    followed.start()
+    followed.run()
     until(lambda: followed.reviews.replies())
     assert followed.repairs() == ["a"]
     assert "a better word" in (followed.seen / "a.3").read_text()
@@ -311,7 +282,7 @@ def test_a_task_that_fails_gets_another_try_when_it_is_followed_again(followed: 
 def test_a_task_that_never_ran_for_a_comment_says_nothing(followed: Followed) -> None:
     followed._settings["command"] = COMMAND.replace("while test", 'test "$PPROJ_TASK_ID" = b || exit 1\n  while test')
     followed._settings["spec"]["tasks"][1]["dependencies"] = ["a"]
-    followed.start()
+    followed.run()
     followed.opened()
     followed.reviews.add("COMMENT", "a better word", "a.txt", 2)
     followed.reviews.add("COMMENT", "a better word here", "b.txt", 2)
@@ -320,7 +291,7 @@ def test_a_task_that_never_ran_for_a_comment_says_nothing(followed: Followed) ->
 
 
 def test_a_branch_without_a_common_history_is_reported_and_tried_again(followed: Followed) -> None:
-    followed.start()
+    followed.run()
     followed.opened()
     tip = followed.remote.tip(BRANCH)
     other = git(followed.remote.path, "commit-tree", f"{tip}^{{tree}}", "-m", "Another history")
@@ -330,7 +301,7 @@ def test_a_branch_without_a_common_history_is_reported_and_tried_again(followed:
 
 
 def test_half_a_character_and_a_path_that_cannot_exist_do_no_harm(followed: Followed) -> None:
-    followed.start()
+    followed.run()
     followed.opened()
     followed.reviews.add("COMMENT", "never", "a\0b.txt", 2)
     followed.reviews.add("COMMENT", "a better \ud83d word", "a.txt", 2)
@@ -340,7 +311,7 @@ def test_half_a_character_and_a_path_that_cannot_exist_do_no_harm(followed: Foll
 
 
 def test_what_no_task_acts_on_ends_it_with_a_message(followed: Followed) -> None:
-    followed.start()
+    followed.run()
     followed.opened()
     followed.reviews.add("COMMENT", "a better greeting", "README", 1)
     assert followed.end() == 1
@@ -349,7 +320,7 @@ def test_what_no_task_acts_on_ends_it_with_a_message(followed: Followed) -> None
 
 def test_a_check_for_which_its_task_changes_nothing_ends_it_with_a_message(followed: Followed) -> None:
     followed._settings["command"] = COMMAND.replace("sed -i", "true sed -i")
-    followed.start()
+    followed.run()
     followed.opened()
     followed.reviews.judge = judged(followed)
     assert followed.end() == 1

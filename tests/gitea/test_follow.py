@@ -1,11 +1,8 @@
 """After the pull request: what checks, people and the base say of it goes to the tasks, on a real forge."""
 
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,65 +11,36 @@ import pytest
 from parallelproject.core.review.observed import marks_in
 from rig.errors import ApiError
 from rig.gitearepository import Repository
+from tests.forge.follower import COMMAND, FollowerProcess
 from tests.gitea.clone import BRANCH, Clone
 from tests.gitea.setup import REVIEWER, checking, until
 
 pytestmark = [pytest.mark.timeout(600), pytest.mark.sampled(2, of_file=True)]
 
-COMMAND = """
-file="$PPROJ_TASK_ID.txt"
-if test -n "$PPROJ_FEEDBACK"; then
-  cp "$PPROJ_FEEDBACK" "$SEEN/$PPROJ_TASK_ID.$PPROJ_ATTEMPT"
-  while test -e "$SEEN/hold"; do sleep 0.1; done
-  sed -i -e 's/bad/good/' -e '/^[<>=|]\\{7\\}/d' "$file"
-else
-  printf '1\\nbad\\n3\\n' > "$file"
-fi
-"""
 TASKS = {"tasks": [{"id": "a"}, {"id": "b"}, {"id": "c"}], "parallelism": 3}
 
 
-class Followed:
+class Followed(FollowerProcess):
     """A run that follows its pull request."""
 
     def __init__(self, clone: Clone, reviewer: str) -> None:
+        super().__init__(clone.folder / "follow.log")
         self.clone, self.repository = clone, clone.repository
         self._reviewer = reviewer
         self.seen = clone.folder / "seen"
         self.seen.mkdir()
-        self.log = clone.folder / "follow.log"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self, argv: list[str]) -> None:
-        env = self.clone.environment | {"SEEN": str(self.seen)}
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                argv, env=env, cwd=self.clone.folder, stdout=log, stderr=log, start_new_session=True
-            )
 
     def run(self, **pull_request: Any) -> None:
         """Starts it."""
-        self.start([*self.clone.command(command=COMMAND, spec=TASKS, **pull_request), "--follow"])
+        self._start([*self.clone.command(command=COMMAND, spec=TASKS, **pull_request), "--follow"])
 
     def again(self) -> None:
         """Continues it, by ``pproj publish``."""
         pproj = self.clone.command(command=COMMAND, spec=TASKS)[0]
-        self.start([pproj, "publish", "--follow", "--state-dir", str(self.clone.folder / "state")])
+        self._start([pproj, "publish", "--follow", "--state-dir", str(self.clone.folder / "state")])
 
-    @property
-    def said(self) -> str:
-        return self.log.read_text()
-
-    def end(self) -> int:
-        """Its exit code."""
-        assert self._process
-        return self._process.wait(180)
-
-    def kill(self) -> None:
-        if self._process:
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+    def _start(self, argv: list[str]) -> None:
+        self.start(argv, self.clone.environment | {"SEEN": str(self.seen)}, self.clone.folder)
 
     def pull(self) -> dict[str, Any]:
         """Its pull request, once it is there."""
