@@ -249,16 +249,36 @@ def test_a_refusal_is_told(standin: StandIn, publisher: Publisher) -> None:
     assert FailedCheck("x").lines == ()
 
 
-@pytest.mark.parametrize("standin", ["GitHub"], indirect=True)
+@pytest.mark.parametrize("standin", ["GitHub", "GitLab"], indirect=True)
 def test_a_cancelled_check_is_left_to_people(served: StandIn, publisher: Publisher) -> None:
     answer = served.fault
+    runs = [{"id": 4, "name": "ci", "status": "completed", "conclusion": "cancelled"}]
+    statuses = [{"id": 4, "name": "ci", "status": "canceled"}]
 
     def cancelled(index: int, method: str, path: str) -> Fault | None:
         if path.endswith("/check-runs"):
-            runs = [{"id": 4, "name": "ci", "status": "completed", "conclusion": "cancelled"}]
             return 200, {"check_runs": runs}, {}
+        if path.endswith("/merge_requests/7"):
+            return 200, {"sha": SHA, "detailed_merge_status": "mergeable"}, {}
+        if path.endswith("/statuses"):
+            return 200, statuses, {}
         return answer(index, method, path)
 
     served.fault = cancelled
     found: PullReview = ask(publisher, lambda review: review.observe(PULL))
     assert (found.failed, found.stopped, found.has_passed, found.is_pending) == ((), ("ci",), False, False)
+
+
+@pytest.mark.parametrize("standin", ["GitLab"], indirect=True)
+def test_a_cancelled_pipeline_is_left_to_people(served: StandIn, publisher: Publisher) -> None:
+    answer = served.fault
+    pipeline = {"id": 5, "sha": SHA, "ref": "parallel/x", "status": "canceled"}
+
+    def cancelled(index: int, method: str, path: str) -> Fault | None:
+        if path.endswith("/merge_requests/7"):
+            return 200, {"sha": SHA, "detailed_merge_status": "mergeable", "head_pipeline": pipeline}, {}
+        return (200, [], {}) if path.endswith("/jobs") else answer(index, method, path)
+
+    served.fault = cancelled
+    found: PullReview = ask(publisher, lambda review: review.observe(PULL))
+    assert (found.failed, found.stopped, found.is_pending) == ((), ("pipeline",), False)
