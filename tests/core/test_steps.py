@@ -13,6 +13,7 @@ from parallelproject.core.graph.graph import compile_graph
 from parallelproject.core.planner.attempt import NEW, Attempt, Phase, Record, settle
 from parallelproject.core.planner.constraints.verified_work import VerifiedWork
 from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.core.planner.step_at import step_at
 from parallelproject.core.planner.stops import suspended_until
 from parallelproject.core.report.changes import What, changes
 from parallelproject.core.report.readings import PlanReading
@@ -168,6 +169,19 @@ def test_a_task_keeps_its_files_and_no_slot_between_two_steps() -> None:
     waiting = decide(spec, a=busy["a"], c=[seen(1, Phase.HELD), Attempt(2, Phase.ACTIVE, True, step="review")])
     assert waiting.reasons[:2] == [Reason.WAITING_FOR_ROLE, Reason.WAITING_FOR_FILES]
     assert waiting.running == 1
+
+
+def test_a_step_with_a_command_runs_in_its_own_role_whatever_the_agent_of_that_has_met() -> None:
+    steps = [{"name": "review", "role": "reviewer"}, {"name": "lint", "role": "coder", "command": ["lint"]}]
+    spec = project(tasks=[{"id": "a"}], steps=steps)
+    graph, acting = compile_graph(spec), {"coder": "spare", "reviewer": "other"}
+
+    def fallback(*ends: StepEnd) -> str | None:
+        at = step_at(graph, spec, 0, NEW._replace(steps=ends))
+        return at.fallback(graph.role_at(0, at.name), acting)
+
+    own, review = StepEnd(OWN, 1, HELD), StepEnd("review", 2, HELD)
+    assert [fallback(), fallback(own), fallback(own, review)] == ["spare", "other", None]
 
 
 def test_a_step_whose_object_is_refused_holds_back_its_own_role_and_not_that_of_its_task() -> None:

@@ -128,6 +128,32 @@ def test_the_claim_of_a_step_names_it_and_its_template_says_what_its_success_mea
     assert meaning(OWN, REVIEWED, steps=[{"name": "review", "role": "reviewer", "gate": True}]) == "", "it only lands"
 
 
+def test_a_session_continues_in_the_same_step_and_role_only() -> None:
+    volume = {"name": "pproj-sessions", "emptyDir": {}}
+    pod_template = {"spec": {"containers": [{"name": "agent", "image": "claude"}], "volumes": [volume]}}
+    agent = {"type": "ClaudeCode"}
+    roles = [{"name": name, "agent": agent, "podTemplate": pod_template} for name in ("coder", "spare")]
+    spec, graph = project(roles=roles, steps=[{"name": "review", "role": "coder", "gate": True}])
+    verdict = {"reason": "RateLimited", "session": "s-1", "sessionOf": "ClaudeCode/", "outcome": "RateLimited"}
+    said = json.dumps({"outcome": "Failed", "agent": verdict})
+
+    def resumes(step: str, fallback: str | None, start: str, acting: str | None) -> bool:
+        record = Record(attempts=1, step=step, fallback=fallback, steps=(OWN,) if start else ())
+        at = step_at(graph, spec, 0, record)
+        assert at.name == start
+        key = WorkKey.of_task("a", 2, at.name)
+        earlier = [pod(26, said)]
+        job = JobExecutor().task(
+            TaskStart(key, OWNER, {}, spec, graph, 0, "", {"a": record}, earlier, fallback=acting, at=at)
+        )
+        return "--resume" in job["spec"]["template"]["spec"]["containers"][0]["command"]
+
+    assert resumes("", None, "", None)
+    assert not resumes("", None, "review", None)
+    assert not resumes("", None, "", "spare")
+    assert resumes("", "spare", "", "spare")
+
+
 def test_no_step_sees_the_conversations_of_another_one() -> None:
     volume = {"name": "pproj-sessions", "emptyDir": {}}
     pod = {"spec": {"containers": [{"name": "agent", "image": "claude"}], "volumes": [volume]}}

@@ -1,5 +1,6 @@
 """The setup of a workspace in a pod, as processes: prepare, the wrapped setup, our container after it, the command."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ class SetupPod(Pod):
         self.setup = ["sh", "-c", f"JOURNAL={self.journal}; {INSTALL}"]
         fields = {"command": self.setup, "state": str(folder)}
         super().__init__(remote, task, number=number, setup=fields | setup)
+
+    def change(self, **fields: Any) -> None:
+        """Gives it another instruction."""
+        self._file.write_text(json.dumps(json.loads(self._file.read_text()) | fields))
 
     def set_up(self, script: str = "") -> tuple[int, dict[str, Any]]:
         """Runs setup and what follows it; the exit code of setup, and the result."""
@@ -116,6 +121,26 @@ def test_what_setup_makes_is_copied_for_the_same_key_files_on_a_volume(remote: R
     assert (copied.read_text(), copied.stat().st_mode & 0o222) == ("1\n", 0o222 if is_kept else 0o200)
     second.work("echo 1 > of-b; echo 1 > made/more")
     assert remote.files() - remote.files("main") == {"of-a", "of-b", "made/more"}
+
+
+def test_work_between_two_steps_fills_no_cache(remote: Remote) -> None:
+    cache = remote.folder / "volume"
+    cache.mkdir()
+    fields: dict[str, Any] = {"cache": str(cache), "cacheKey": ["b.txt"], "image": "x"}
+    own = Pod(remote, "a", step={"name": "", "gate": False, "last": False})
+    own.prepare()
+    beside = own.deliver()
+    own.command("sh", "-c", "echo bad > tool").wait(SECONDS)
+    assert own.end(beside)[1]["outcome"] == "Held"
+    gate = SetupPod(remote, "a", number=2, **fields)
+    step = {"name": "review", "gate": True, "last": True}
+    gate.change(continues=f"{REFS}/a/held/1", step=step)
+    assert gate.prepare()[0] == 0
+    gate.set_up()
+    assert (gate.workspace / "tool").exists()
+    other = SetupPod(remote, "b", **fields)
+    other.prepare()
+    assert not (other.workspace / "made").exists()
 
 
 def test_our_containers_may_run_again_wherever_they_were_cut_off(remote: Remote) -> None:

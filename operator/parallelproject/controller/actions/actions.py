@@ -76,8 +76,7 @@ class Actions:
             key = WorkKey.of_task(task, launch.number, at.name)
             before = WorkKey.of_task(task, launch.number - 1, record.step)
             earlier, previous = observed.parts(before), observed.view(before)
-            has_command = at.step is not None and bool(at.step.command)  # it needs no agent, and so no fallback
-            fallback = None if has_command else acting.get(graph.role_at(launch.task, at.name))
+            fallback = at.fallback(graph.role_at(launch.task, at.name), acting)
             claim = claim_of(graph, launch.task, fallback, at.name).to_json()
             judged = at.reported(record)
             start = TaskStart(

@@ -1,5 +1,6 @@
 """What an attempt at a step of a task is started with, in a cluster and on one machine. Pure."""
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
@@ -28,6 +29,20 @@ class StepAt(NamedTuple):
     def is_gate(self) -> bool:
         """Whether it is a gate."""
         return self.step is not None and self.step.gate
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Its own command, which runs in place of the agent or the command of its role; empty: it has none."""
+        return tuple(self.step.command) if self.step else ()
+
+    def fallback(self, role: str | None, acting: Mapping[str | None, str]) -> str | None:
+        """The role that runs it in place of its own; None: its own one does.
+
+        Args:
+            role: Its own role.
+            acting: By role, the fallback that runs its tasks for now: their agent has met a limit.
+        """
+        return None if self.command else acting.get(role)
 
     @property
     def only_lands(self) -> bool:

@@ -149,8 +149,7 @@ def job_manifest(
     role = fallback or graph.role_at(task, at.name)
     # A step that only its command runs is at home where the task is.
     template = pod_template(spec, role or graph.role[task])
-    has_command = at.step is not None and bool(at.step.command)
-    agent = None if has_command else _agent(spec, role)
+    agent = None if at.command else _agent(spec, role)
     key = WorkKey.of_task(graph.ids[task], number, at.name)
     level = {names.LABEL_LEVEL: str(graph.level[task])}
     outputs = _outputs(spec, graph, task, records, role)
@@ -177,8 +176,8 @@ def job_manifest(
     if agent:
         place = f"{owner.uid}/{graph.ids[task]}/{at.name or _OWN_FOLDER}"
         agent_pod.add_command(pod, agent, place, resumes=session is not None)
-    if at.step is not None and has_command:
-        container["command"] = list(at.step.command)
+    if at.command:
+        container["command"] = list(at.command)
         container.pop("args", None)
     metadata["annotations"] = {
         names.KUBECTL_CONTAINER: container["name"],

@@ -17,6 +17,7 @@ from parallelproject.core.planner.attempt import NEW, Attempt, Phase
 from parallelproject.core.planner.claim import claim_of
 from parallelproject.core.planner.constraints.waits import backoff_ends
 from parallelproject.core.planner.plan import Ledger, Plan, plan
+from parallelproject.core.planner.step_at import step_at
 from parallelproject.core.report.changes import Event, What, changes, need_event
 from parallelproject.core.report.readings import PlanReading
 from parallelproject.core.steps.step import StepVerdict
@@ -283,8 +284,8 @@ class Engine:
         orders = []
         now = self._clock.now()
         for task, number in decided.launches:
-            role = decided.ledger.snapshot.role(task) if decided.ledger.snapshot else self._graph.role[task]
-            fallback = acting.get(role)
+            at = step_at(self._graph, self._spec, task, self.ledger.records.get(self._graph.ids[task], NEW))
+            fallback = at.fallback(self._graph.role_at(task, at.name), acting)
             claim = claim_of(self._graph, task, fallback)._replace(slots=1) if fallback else None
             try:
                 order = self._executor.task(task, number, self.ledger.records, self.failed, fallback)

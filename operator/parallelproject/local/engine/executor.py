@@ -187,7 +187,7 @@ class ProcessExecutor:
 
     def _command(self, at: StepAt, role: str | None) -> Command:
         """What runs a step."""
-        if at.step and at.step.command:
+        if at.step and at.command:
             return step_command(self._board.spec, at.step, role)
         return self._commands[role]
 
