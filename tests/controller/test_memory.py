@@ -74,6 +74,21 @@ def test_nothing_is_kept_of_what_only_has_our_labels(controller: Controller) -> 
     assert controller.registry._observed == {}
 
 
+def test_a_part_that_cannot_be_read_stops_no_other_one(
+    controller: Controller, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, pods = sinks(controller)
+    controller.source.event("ADDED", project())
+    owner = POD["metadata"]["ownerReferences"][0]
+    pods.seen(made("Pod", "forged", owner, phase="Succeeded", containerStatuses=7))
+    assert "cannot be read" in caplog.text
+    pods.seen(POD)
+    pods.gone(made("Pod", "forged", owner, phase="Succeeded", containerStatuses=7))
+    pod, *others = controller.registry.observed("n", "new", EXECUTOR).parts(WorkKey.of_task("a", 1))
+    assert pod == EXECUTOR.part(POD)
+    assert not others
+
+
 def test_late_news_of_a_project_of_the_same_name_is_left_aside(controller: Controller) -> None:
     controller.source.event("ADDED", project("old", 50))
     controller.source.event("ADDED", project("new", 100))

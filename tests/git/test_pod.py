@@ -19,6 +19,7 @@ from parallelproject.git.container.sidecar import STOPPED
 from rig.binaries import find_or_build_wrapper
 from tests.git.remote import BRANCH, Remote, git
 from tests.git.test_main import instruction
+from tests.processes import has_ended, is_stopped
 
 AGENT = 12_345
 """A user."""
@@ -157,22 +158,14 @@ def test_an_end_and_a_signal_in_the_same_moment_keep_the_exit_code(remote: Remot
         pod.until((pod.workspace / "ready").exists)
         child = int((pod.workspace / "ready").read_text())
         command.send_signal(signal.SIGSTOP)
-        pod.until(partial(_is_in_state, command.pid, "T"))
+        pod.until(partial(is_stopped, command.pid))
         (pod.workspace / "go").touch()
-        pod.until(partial(_is_in_state, child, "ZX"))  # a thread that was not stopped yet may have seen its end
+        pod.until(partial(has_ended, child))  # a thread that was not stopped yet may have seen its end
         command.terminate()
         command.send_signal(signal.SIGCONT)
         assert command.wait(SECONDS) == 7
         for name in ("ready", "go"):
             (pod.workspace / name).unlink()
-
-
-def _is_in_state(pid: int, states: str) -> bool:
-    """Whether a process is in one of these states; one that is gone is in state X."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0] in states
-    except (FileNotFoundError, ProcessLookupError):
-        return "X" in states
 
 
 def test_work_that_waits_on_the_remote_lands_without_the_command(remote: Remote) -> None:

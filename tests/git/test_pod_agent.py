@@ -2,7 +2,6 @@
 
 import json
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from parallelproject.model.status import Reason
 from tests.agents.test_endings import STREAMS
 from tests.git.remote import REFS, Remote, git
 from tests.git.test_pod import SECONDS, Pod
+from tests.processes import has_open
 
 pytestmark = pytest.mark.usefixtures("wrapper")
 TASK = {
@@ -203,7 +203,7 @@ def test_what_an_agent_says_when_its_pod_is_stopped_is_not_how_it_failed(remote:
     script = f"cat {STREAMS}/claude/usage-limit.log; touch {pod.folder}/said; exec sleep 1000"
     command = pod.command("sh", "-c", script)
     pod.until((pod.folder / "said").exists)
-    pod.until(lambda: any(fd.resolve() == pod.state / "lock" for fd in Path(f"/proc/{container.pid}/fd").iterdir()))
+    pod.until(lambda: has_open(container.pid, pod.state / "lock"))
     container.terminate()
     command.terminate()
     assert command.wait(SECONDS) == 143
@@ -223,7 +223,7 @@ def test_a_question_of_an_agent_is_valid_although_its_pod_was_being_stopped(remo
         "sh", "-c", f"trap '{end.replace(chr(39), chr(34))}' TERM; touch {pod.folder}/ready; sleep 1000 & wait"
     )
     pod.until((pod.folder / "ready").exists)
-    pod.until(lambda: any(fd.resolve() == pod.state / "lock" for fd in Path(f"/proc/{container.pid}/fd").iterdir()))
+    pod.until(lambda: has_open(container.pid, pod.state / "lock"))
     container.terminate()
     command.terminate()
     assert command.wait(SECONDS) == 0

@@ -12,6 +12,7 @@ import rig
 from rig import Binaries, Gitea, RigError, find_or_build, find_or_build_gitea
 from rig.binaries import GITEA, GITEA_FILES
 from tests.gitea.setup import until
+from tests.processes import has_ended
 
 GO = """#!/bin/sh
 echo "$*" >> "$GO_LOG"
@@ -112,12 +113,5 @@ def test_it_dies_with_the_process_that_started_it(gitea: Gitea) -> None:
     assert Path(f"/proc/{pid}").exists()
     owner.send_signal(signal.SIGKILL)
     owner.wait()
-    until(lambda: not _lives(int(pid)), "it to end with its owner")
+    until(lambda: has_ended(int(pid)), "it to end with its owner")
     assert Path(folder).exists()  # removed by the next one, when it is a minute old
-
-
-def _lives(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

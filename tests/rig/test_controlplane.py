@@ -16,6 +16,7 @@ import yaml
 import rig
 from rig import Binaries, ControlPlane, RigError, controlplane, ports, scratch
 from rig.deadline import until
+from tests.processes import has_ended
 
 pytestmark = pytest.mark.cluster
 
@@ -164,7 +165,7 @@ def test_a_port_that_is_taken_is_replaced(second: ControlPlane, taken_port: int)
 
 def test_it_outlives_the_thread_that_started_it(second: ControlPlane) -> None:
     assert set(second.pids) == {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"}
-    assert all(is_running(pid) for pid in second.pids.values())
+    assert not any(has_ended(pid) for pid in second.pids.values())
 
 
 def test_nothing_outlives_a_killed_process(binaries: Binaries) -> None:
@@ -183,10 +184,10 @@ def test_nothing_outlives_a_killed_process(binaries: Binaries) -> None:
     with parent.stdout:
         pids, folder = json.loads(parent.stdout.readline())
     assert len(pids) == 2
-    assert all(is_running(pid) for pid in pids)
+    assert not any(has_ended(pid) for pid in pids)
     parent.send_signal(signal.SIGKILL)
     parent.wait()
-    until(lambda: not any(is_running(pid) for pid in pids), "its processes to end", seconds=60)
+    until(lambda: all(has_ended(pid) for pid in pids), "its processes to end", seconds=60)
 
     os.utime(folder, (0, 0))
     scratch.Scratch().remove()
@@ -204,13 +205,6 @@ def test_the_development_cluster_says_how_to_use_it_and_cleans_up(binaries: Bina
         up.send_signal(signal.SIGINT)
         assert up.wait(timeout=180) == 0
     assert not Path(kubeconfig).parent.exists()
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_the_folder_of_one_that_lives_is_left_alone() -> None:
