@@ -11,7 +11,9 @@ import pytest
 
 from rig.fixtures import (
     binaries,
+    bubblewrap,
     control_plane,
+    git_lfs,
     helm_program,
     kueue_program,
     namespace,
@@ -23,8 +25,8 @@ from tests.core import examples
 from tests.sampling import sampled
 
 __all__ = [
-    "binaries", "control_plane", "helm_program", "kueue_program", "namespace", "pytest_collection_finish", "sampled",
-    "wrapper",
+    "binaries", "bubblewrap", "control_plane", "git_lfs", "helm_program", "kueue_program", "namespace",
+    "pytest_collection_finish", "sampled", "wrapper",
 ]  # fmt: skip
 
 

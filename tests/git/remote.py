@@ -28,8 +28,9 @@ ENVIRONMENT = {
 
 def git(folder: Path, *arguments: str, stdin: str = "", check: bool = True) -> str:
     """Runs git as anybody would, and gives what it prints."""
+    environment = ENVIRONMENT | {"PATH": os.environ["PATH"]}  # a test may have added a program to it
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=ENVIRONMENT, input=stdin, text=True, capture_output=True, errors="replace"
+        ["git", *arguments], cwd=folder, env=environment, input=stdin, text=True, capture_output=True, errors="replace"
     )
     assert not check or done.returncode == 0, (arguments, done.stderr)
     return done.stdout.removesuffix("\n")

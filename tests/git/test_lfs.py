@@ -1,14 +1,12 @@
 """Files of git-lfs, by the real git-lfs: filled in the checkout, landed as pointers, their content on the server."""
 
-import shutil
-
 import pytest
 
 from parallelproject.git.plumbing.outcome import Outcome, PolicyError
 from parallelproject.git.workspace.beyond_branch import put_back
 from tests.git.remote import BRANCH, REFS, Remote, git
 
-pytestmark = pytest.mark.skipif(shutil.which("git-lfs") is None, reason="git-lfs is not installed")
+pytestmark = pytest.mark.usefixtures("git_lfs")
 FILTERS = (
     "-c", "filter.lfs.clean=git-lfs clean -- %f", "-c", "filter.lfs.smudge=git-lfs smudge -- %f",
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from rig.fixtures import binaries, control_plane, namespace, pytest_collection_finish  # noqa: F401
 """
 
+import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,9 @@ from rig.binaries import (
     find_or_build_wrapper,
 )
 from rig.controlplane import ControlPlane
+from rig.errors import RigError
 from rig.gitea import Gitea
+from rig.packages import find_or_unpack
 from rig.project import project_manifests
 
 _BUILDS = (
@@ -70,6 +73,26 @@ def namespace(control_plane: ControlPlane) -> Iterator[str]:
     control_plane.create_namespace(name)
     yield name
     control_plane.delete_namespace(name)
+
+
+@pytest.fixture
+def bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``bwrap`` on the PATH, in this test only: some agents run otherwise where it is."""
+    _put_on_path(monkeypatch, "bubblewrap", "bwrap")
+
+
+@pytest.fixture
+def git_lfs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``git-lfs`` on the PATH, in this test only."""
+    _put_on_path(monkeypatch, "git-lfs", "git-lfs")
+
+
+def _put_on_path(monkeypatch: pytest.MonkeyPatch, package: str, program: str) -> None:
+    try:
+        found = find_or_unpack(package, (package,), (program,))[program]
+    except RigError as error:
+        pytest.skip(str(error))
+    monkeypatch.setenv("PATH", str(Path(found).parent), prepend=os.pathsep)
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,11 @@ from pathlib import Path
 import pytest
 
 from parallelproject.local.supervisor import process_tree
-from parallelproject.local.workspace.sandbox import SandboxError, find_bubblewrap
 from tests.local.checkout import BRANCH, Checkout
 from tests.local.runner import Runner, tasks, until
 
 Make = Callable[..., Runner]
-
-try:
-    find_bubblewrap()
-    _MISSING = ""
-except SandboxError as error:
-    _MISSING = str(error)
-needs_bubblewrap = pytest.mark.skipif(bool(_MISSING), reason=_MISSING)
+needs_bubblewrap = pytest.mark.usefixtures("bubblewrap")
 
 
 @pytest.fixture
