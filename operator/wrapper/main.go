@@ -5,8 +5,8 @@
 //
 // STATE is a folder of both containers (operator/parallelproject/git/container/sidecar.py reads it): "lock", made before, is held
 // as long as the command runs, "started" says that it has been taken, "code" is the command's exit code and the token of
-// "token", which is removed before the command starts, and "skip", made before, says that there is nothing to run. What the
-// command prints is also written to "output", if that was made before.
+// "token", which is removed before the command starts, "stopped" says that SIGTERM came while the command ran, and "skip",
+// made before, says that there is nothing to run. What the command prints is also written to "output", if that was made before.
 package main
 
 import (
@@ -77,7 +77,7 @@ func wrap(state, workspace string, command []string) int {
 	if err != nil {
 		return failed(notReported, "cannot begin", err)
 	}
-	code := run(command, printed)
+	code := run(state, command, printed)
 	if os.Getpid() == 1 {
 		// Nothing that the command left running writes any more.
 		_ = syscall.Kill(-1, syscall.SIGKILL)
@@ -168,8 +168,9 @@ func (printed *output) wait() {
 	}
 }
 
-// run gives the command's exit code, as a shell has it. Signals that come meanwhile are passed on.
-func run(command []string, printed *output) int {
+// run gives the command's exit code, as a shell has it. Signals that come meanwhile are passed on; of SIGTERM a note is made
+// first, so that what the command does then is never taken for its own end.
+func run(state string, command []string, printed *output) int {
 	path, err := exec.LookPath(command[0])
 	if err != nil {
 		return failed(notFound, "cannot start "+command[0], err)
@@ -186,6 +187,9 @@ func run(command []string, printed *output) int {
 	}
 	go func() {
 		for number := range signals {
+			if number == syscall.SIGTERM {
+				_ = os.WriteFile(filepath.Join(state, "stopped"), nil, 0o666)
+			}
 			_ = syscall.Kill(process.Pid, number.(syscall.Signal))
 		}
 	}()

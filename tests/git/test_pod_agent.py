@@ -214,6 +214,19 @@ def test_what_an_agent_says_when_its_pod_is_stopped_is_not_how_it_failed(remote:
     assert found["message"] == "it was stopped before its end"
 
 
+def test_what_an_agent_says_whose_container_is_stopped_first_is_not_how_it_failed(remote: Remote) -> None:
+    pod = AgentPod(remote)
+    pod.prepare()
+    container = pod.deliver()
+    script = f"trap 'exit 1' TERM; cat {STREAMS}/claude/usage-limit.log; touch {pod.folder}/said; sleep 1000 & wait"
+    command = pod.command("sh", "-c", script)
+    pod.until((pod.folder / "said").exists)
+    command.terminate()
+    command.wait(SECONDS)
+    found = pod.end(container)[1]["agent"]
+    assert (found["reason"], found["message"]) == ("AgentError", "it was stopped before its end")
+
+
 def test_a_question_of_an_agent_is_valid_although_its_pod_was_being_stopped(remote: Remote) -> None:
     pod = AgentPod(remote)
     pod.prepare()

@@ -169,6 +169,21 @@ def test_a_check_that_is_told_to_end_says_so(remote: Remote) -> None:
     assert (found.outcome, found.is_stopped, found.printed) == (BROKEN, True, "half\n")
 
 
+def test_a_check_whose_command_is_asked_first_to_end_gives_no_verdict(remote: Remote) -> None:
+    lands(remote, x="1")
+    pod = CheckPod(remote)
+    assert pod.check_out() == 0
+    reporter = pod.report()
+    command = pod.command("sh", "-c", "trap 'exit 2' TERM; touch started; sleep 600 & wait")
+    until((pod.workspace / "started").exists, "the command", seconds=SECONDS)
+    command.send_signal(signal.SIGTERM)
+    assert command.wait(SECONDS) == 2
+    assert pod.end(reporter) == 0
+    found = read_end(*pod.said)
+    assert found is not None
+    assert (found.outcome, found.is_stopped) == (BROKEN, True)
+
+
 def test_one_that_ends_before_its_command_starts_reports_nothing(remote: Remote) -> None:
     lands(remote, x="1")
     pod = CheckPod(remote)

@@ -1,6 +1,7 @@
 """The steps of a task in pods: their containers as processes, with a real repository between them."""
 
 import json
+import signal
 from typing import Any
 
 import pytest
@@ -173,6 +174,28 @@ def test_a_gate_that_is_stopped_gives_no_verdict_whatever_its_command_says_then(
         code, result = gate.end(beside)
         assert (delivered(code, json.dumps(result)).verdict, "was stopped" in result["message"]) == (None, True)
         assert (code != 0, has_landed(remote)) == (True, False)
+
+
+def test_a_gate_whose_command_is_asked_first_to_end_gives_no_verdict(remote: Remote) -> None:
+    held(remote)
+    gate = StepPod(remote, 2, "review", work=1, gate=True, last=True)
+    gate.prepare()
+    beside = gate.deliver()
+    command = gate.command("sh", "-c", "trap 'exit 2' TERM; touch ready; sleep 1000 & wait")
+    gate.until((gate.workspace / "ready").exists)
+    command.terminate()
+    assert command.wait(SECONDS) == 2
+    code, result = gate.end(beside)
+    assert (delivered(code, json.dumps(result)).verdict, "was stopped" in result["message"]) == (None, True)
+    other = StepPod(remote, 3, "review", work=1, gate=True, last=True)
+    other.prepare()
+    beside = other.deliver()
+    command = other.command("sh", "-c", "trap 'exit 2' HUP; touch ready; sleep 1000 & wait")
+    other.until((other.workspace / "ready").exists)
+    command.send_signal(signal.SIGHUP)
+    assert command.wait(SECONDS) == 2
+    code, result = other.end(beside)
+    assert delivered(code, json.dumps(result)).verdict is StepVerdict.REJECTED, "only SIGTERM ends a pod"
 
 
 def test_a_report_is_cut_to_what_the_kubelet_keeps(remote: Remote) -> None:

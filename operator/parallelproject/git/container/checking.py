@@ -121,7 +121,7 @@ def report_check(place: Place, state: SidecarFolder, most: int, answer: Callable
         code, _ = wait_for_end(place, state, lambda: stopping)
     except ReplacedError:
         return end_message(ProbeOutcome.BROKEN, "", most, "the check removed its lock: its end is not known")
-    if stopping:
+    if stopping or state.was_stopped():
         return end_message(ProbeOutcome.STOPPED, state.printed(PRINTED_MAX), most)
     if code is None or code == NOT_REPORTED:
         return end_message(ProbeOutcome.BROKEN, "", most, "the command of the check could not be run to its end")

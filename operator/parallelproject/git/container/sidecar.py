@@ -65,6 +65,10 @@ class SidecarFolder:
         """Whether the lock was taken."""
         return os.path.lexists(self.folder / "started")
 
+    def was_stopped(self) -> bool:
+        """Whether SIGTERM came to the command's container while the command ran: how it ended then is no verdict."""
+        return os.path.lexists(self.folder / "stopped")
+
     def make_lock(self) -> int:
         """Creates the file that the wrapper locks, unless it exists; returns its inode, which no other file has as long
         as the wrapper runs."""
@@ -266,6 +270,8 @@ def judged_end(
     if not is_init and token != (place.private / _TOKEN).read_text(encoding="utf-8"):
         lost = "the wrapper was killed, and processes of the task may still run; nothing of its work is kept"
         return Failed(Outcome.COMMAND_FAILED, message=lost)
+    if state.was_stopped():
+        stopping.is_asked = True  # the signal to this container may come later than that to the command's
     verdict = judge(state.output, code) if judge and code is not None else None
     if verdict:
         if stopping.is_asked:
