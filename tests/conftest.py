@@ -3,7 +3,6 @@
 import gc
 import os
 from collections.abc import Generator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,9 @@ def fifo(tmp_path: Path) -> Generator[Path, None, None]:
     made = tmp_path / "held"
     os.mkfifo(made)
     yield made
-    with suppress(OSError):
-        os.close(os.open(made, os.O_WRONLY | os.O_NONBLOCK))
+    writer = os.open(made, os.O_RDWR)
+    made.unlink()  # a reader that has not opened it yet must not wait for ever
+    os.close(writer)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
