@@ -76,6 +76,7 @@ def test_the_work_is_taken_out_by_one_commit_and_reported(remote: Remote) -> Non
     assert git(remote.path, "log", "-1", "--format=%an %ae %s", BRANCH) == (
         "agents agents@example.org Revert the work of a, c"
     )
+    assert not (pod.folder / "workspace").exists(), "it needs none: its container has no such folder"
     assert remote.state() == {f"{task}/landed" for task in "abc"} | {"b/repair/1/landed"}, "no ref but the branch"
     remote.check()
 

@@ -1,4 +1,4 @@
-"""The pod of a Job that has one container of ours, and no role's template: it publishes, or reverts. Pure."""
+"""The pod of a Job whose only container is our own, without the template of a role: it publishes, or reverts. Pure."""
 
 from collections.abc import Sequence
 

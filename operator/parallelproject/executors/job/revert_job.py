@@ -1,4 +1,4 @@
-"""The Job of a run that takes work off the branch: one container, of ours. Pure.
+"""The Job of a run that takes work off the branch: its only container is our own. Pure.
 
 It is a run of the verification, but needs no role: no code of the project runs in its pod. Its instruction has the
 whole graph, since git may find that work of other tasks cannot stay without that of the reverted ones.
