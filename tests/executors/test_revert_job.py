@@ -72,10 +72,10 @@ def test_what_is_taken_out_is_in_the_instruction() -> None:
 
 
 def test_its_object_belongs_to_the_project_and_holds_a_slot() -> None:
-    made = job()
+    made = job(queueName="team")
     assert key_of(made["metadata"]["labels"]) == key_of(made["spec"]["template"]["metadata"]["labels"]) == KEY
     assert made["metadata"]["name"] == names.job_name("shop", OWNER.uid, KEY)
-    assert CheckClaim.from_json(made["metadata"]["annotations"][names.ANNOTATION_CLAIM]) == CheckClaim("revert-1", "")
+    assert made["metadata"]["annotations"][names.ANNOTATION_CLAIM] == CheckClaim("revert-1", "", 1).to_json()
     assert made["spec"]["backoffLimit"] == 0
     assert made["spec"]["activeDeadlineSeconds"] > 0
 

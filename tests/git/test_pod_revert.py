@@ -115,6 +115,17 @@ def test_what_lands_meanwhile_stays(remote: Remote, tmp_path: Path, monkeypatch:
     assert not {"two", "four"} & remote.files()
 
 
+def test_a_pod_that_is_asked_to_end_does_it_and_reports(
+    remote: Remote, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    landed(remote)
+    killer = Killer(tmp_path)
+    monkeypatch.setitem(HOW, "asked", 'kill -TERM $PPID; real "$@"; exit $?')
+    pod = RevertPod(remote, "b")
+    assert killer.run(pod.step, 3, "asked") == 0
+    assert pod.reported() == ReportedRevert(remote.tip(), ("b",))
+
+
 def test_the_next_attempt_of_such_a_task_lands_its_work_again(remote: Remote) -> None:
     landed(remote)
     assert RevertPod(remote, "a", "b").run() == 0

@@ -90,6 +90,15 @@ def test_dependents_are_taken_out_as_well(remote: Remote) -> None:
     assert "two" in remote.files()
 
 
+def test_work_that_has_not_succeeded_stays_where_it_can(remote: Remote) -> None:
+    """That of a task that has failed for what it breaks, and that no one was asked to take out."""
+    landed(remote)
+    request = asked("a", dependents={"a": ["b"], "b": ["c"]})._replace(landed=("a", "c"))
+    with store(remote) as found:
+        assert take_out(found, request).tasks == ("a", "c")
+    assert {"two", "four"} <= remote.files()
+
+
 def test_work_that_git_cannot_keep_without_it_is_taken_out_with_its_dependents(remote: Remote) -> None:
     remote.done("a", {"one": LINES}).land()
     remote.done("b", {"one": LINES.replace("10\n", "ten\n")}).land()
