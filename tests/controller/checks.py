@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 from parallelproject.core.report.verification_status import read_verification
 from parallelproject.core.verification.check_message import CHECKED_OUT, checkout_message, end_message
 from parallelproject.core.verification.landed_work import LandedWork
-from parallelproject.core.verification.probe import LandedChange, Probe
+from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
+from parallelproject.core.verification.revert_message import not_taken_out_message, read_request, taken_out_message
+from parallelproject.core.verification.reverting import REVERT
 from tests.controller.audit import history
 from tests.controller.cluster import LABEL, Json, Namespace, role
 from tests.controller.pod_ends import end_pod
@@ -48,6 +50,11 @@ class Checks:
     ) -> None:
         self.ns, self.breaks, self.name, self.printed = ns, breaks, name, printed
         self.landed: list[str] = []
+        """In the order in which it landed; ``-a`` takes out all of a before it."""
+        self.reverts: dict[int, tuple[str, list[str]]] = {}
+        """By number of a revert, its commit and what it took out."""
+        self.refused = ""
+        """Why no work can be taken off the branch; empty: it can."""
         self.answered: list[Run] = []
 
     def wait(self, wanted: Callable[[Json], object], what: str) -> Json:
@@ -83,7 +90,12 @@ class Checks:
     def answer(self) -> None:
         """Let all runs that have started report."""
         for pod in self.pods():
-            labels, asked = pod["metadata"]["labels"], self.asked(pod)
+            labels = pod["metadata"]["labels"]
+            if labels[f"{LABEL}/step"] == REVERT.name:
+                if end_pod(self.ns, pod, 0, {"git": (0, self.reverted(pod))}):
+                    self.answered.append(run_of(pod))
+                continue
+            asked = self.asked(pod)
             work, there = self._work(asked)
             is_broken = self.breaks(labels[f"{LABEL}/step"], there)
             messages = (
@@ -92,6 +104,20 @@ class Checks:
             )
             if self.end(pod, int(is_broken), messages):
                 self.answered.append(run_of(pod))
+
+    def reverted(self, pod: Json) -> str:
+        """Take work off the branch, once for each number; the report of the pod."""
+        self._look()
+        fields = json.loads(pod["metadata"]["annotations"][f"{LABEL}/check"])["revert"]
+        asked, ids = read_request(**fields), list(read_request(**fields).dependents)
+        if self.refused:
+            return not_taken_out_message(ProbeOutcome.CONFLICT, self.refused)
+        if asked.number not in self.reverts:
+            there = {name.partition("+")[0] for name in left(self.landed)}
+            out = [task for task in ids if task in there & asked.with_dependents(asked.tasks)]
+            self.landed += [f"-{task}" for task in out]
+            self.reverts[asked.number] = commit(len(self.landed)), out
+        return taken_out_message(*self.reverts[asked.number], ids)
 
     def end(self, pod: Json, code: int, messages: tuple[str, str]) -> bool:
         """End a pod: the exit code of its command, and what its containers report; whether it was there."""
@@ -108,12 +134,12 @@ class Checks:
         self._look()
         first = int(asked.get("base") or asked.get("since") or "0", 16)
         end = int(asked["tip"], 16) if asked.get("tip") else len(self.landed)
-        tasks = dict.fromkeys(name.partition("+")[0] for name in self.landed[first:end])
+        tasks = dict.fromkeys(map(_change, self.landed[first:end]))
         work = LandedWork(commit(first), commit(end), tuple(LandedChange(t, "", (f"{t}.txt",), 1) for t in tasks))
         probe = Probe.parse(asked["probe"]) if asked.get("probe") else Probe(len(tasks))
         chosen = probe.tasks(work.changes)
-        there = [name for name in self.landed[first:end] if name.partition("+")[0] in chosen]
-        return work, self.landed[:first] + there
+        there = [name for name in self.landed[first:end] if _change(name) in chosen]
+        return work, left(self.landed[:first] + there)
 
     def _look(self) -> None:
         """Note what has landed since: an attempt each."""
@@ -129,11 +155,24 @@ class Checks:
         self.landed += [name for _, name in sorted(done)]
 
 
+def _change(name: str) -> str:
+    """The change that a landing is part of; one that takes out work is of no task."""
+    return f"~{name[1:]}" if name.startswith("-") else name.partition("+")[0]
+
+
+def left(landed: Sequence[str]) -> list[str]:
+    """What is on the branch after these landings."""
+    found: list[str] = []
+    for name in landed:
+        found = [each for each in found if each.partition("+")[0] != name[1:]] if name[0] == "-" else [*found, name]
+    return found
+
+
 def run_of(obj: Json) -> Run:
     """The run that a pod or a Job is."""
     labels = obj["metadata"]["labels"]
     at = obj["spec"].get("template", obj)["metadata"]["annotations"]
-    probe = json.loads(at[f"{LABEL}/check"])["check"].get("probe", "")
+    probe = json.loads(at[f"{LABEL}/check"]).get("check", {}).get("probe", "")
     return Run(labels[f"{LABEL}/step"], int(labels[f"{LABEL}/attempt"]), probe)
 
 
@@ -160,8 +199,8 @@ def most_at_once(events: Sequence[Json], uid: str) -> int:
 
 
 def acted_before_written(events: Sequence[Json]) -> list[str]:
-    """What was done before the status had the reason: a task repairs when the status has its repair, and the Job of a
-    run is removed when the status has its result."""
+    """What was done before the status had the reason: a task repairs when the status has its repair, work is taken off
+    the branch when the status names it, and the Job of a run is removed when the status has its result."""
     written: list[Json] = []
     """What was written. Nobody knows the answer to a request whose client was killed, so all that were sent count."""
     found = []
@@ -181,8 +220,22 @@ def acted_before_written(events: Sequence[Json]) -> list[str]:
             known = [len(read_verification(each).state.repairs.get(task, ())) for each in written]
             if repair and repair not in known:
                 found.append(f"{name} was created, and the status has {known} repairs")
-        elif ref.get("resource") == "jobs" and event["verb"] == "delete" and "-test-" in name:
-            numbers = [read_verification(each).numbers.get("test", 0) for each in written]
+            reverts = json.loads(notes.get(f"{LABEL}/check", "{}")).get("revert")
+            if reverts and not any(_names(each, reverts) for each in written):
+                found.append(f"{name} was created, and the status does not say what it takes off the branch")
+        elif ref.get("resource") == "jobs" and event["verb"] == "delete" and _check_of(name):
+            numbers = [read_verification(each).numbers.get(_check_of(name), 0) for each in written]
             if int(name.split("-")[-2]) > max(numbers, default=0):
                 found.append(f"{name} was removed, and the status has {numbers} runs")
     return found
+
+
+def _names(status: Json, wanted: Json) -> bool:
+    """Whether a status says that this work is taken off the branch."""
+    state = read_verification(status).state
+    return (state.reverts + 1, list(state.reverting)) == (wanted["number"], wanted["tasks"])
+
+
+def _check_of(job: str) -> str:
+    """The check that a Job runs, by its name; empty if it is of another kind."""
+    return "test" if "-test-" in job else REVERT.name if "-revert-work-" in job else ""

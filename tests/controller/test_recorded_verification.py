@@ -1,5 +1,6 @@
 """Nothing follows from a result of the verification before the server has it."""
 
+from dataclasses import replace
 from typing import Any
 
 from parallelproject.controller.projects.project import Project
@@ -30,6 +31,18 @@ def body(version: int, verification_status: dict[str, Any] | None = None, **fiel
 
 def project(**fields: Any) -> Project:
     return Project(body(1, **fields), ObservedAttempts(EXECUTOR), EXECUTOR.problems)
+
+
+def test_what_was_taken_off_the_branch_counts_also_without_checks() -> None:
+    off = replace(REPAIRED, condemned=("b",), taken_out={"b": "d" * 40})
+    written = render_verification(VerificationRecord().with_state(off, 1))
+    found = project(verification_status=written, verification=None)
+    assert found.graph is not None
+    assert (found.has_record, found.graph.condemned, found.ledger.verified) == (True, {1}, None)
+    assert found.rendered_record == written
+    found = project(verification_status=render_verification(RECORD), verification=None)
+    assert found.graph is not None
+    assert (found.has_record, found.graph.condemned) == (False, frozenset())
 
 
 def reruns(found: Project) -> dict[int, int]:

@@ -12,13 +12,22 @@ from parallelproject.controller.reconcile.hooks import HookRound
 from parallelproject.controller.reconcile.verification import ClusterVerification
 from parallelproject.core.planner.attempt import Attempt, Phase
 from parallelproject.core.planner.constraints.shared_limits import Limits
+from parallelproject.core.planner.constraints.verified_work import NOTHING_VERIFIED
 from parallelproject.core.planner.plan import Plan, plan
+from parallelproject.core.report.verification_status import render_verification
+from parallelproject.core.verification.record import VerificationRecord
+from parallelproject.core.verification.reverting import REVERT
+from parallelproject.core.verification.state import Repair, VerificationState
+from parallelproject.core.verification.verifying import fingerprints
 from parallelproject.executors.base.executor import CheckClaim
-from parallelproject.executors.job.observation import JobView
+from parallelproject.executors.job.observation import JobView, PodView
+from parallelproject.model.spec import Verification
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKey
+from tests.controller.checks import verification
 from tests.controller.test_recorded_verification import project
 
+REVERTS = verification(afterMaxRepairs="Revert")
 CLAIM = CheckClaim("rev", "").to_json()
 OF_QUEUE = CheckClaim("rev", "", 0).to_json()
 DONE = {task: [Attempt(1, Phase.SUCCEEDED, started=1.0, ended=2.0, commit="c1")] for task in "ab"}
@@ -30,6 +39,7 @@ class Shell:
     def __init__(self, *, is_there: bool = True) -> None:
         self.started: list[WorkKey] = []
         self.stopped: list[tuple[WorkKey, str]] = []
+        self.condition: tuple[str, str, str] | None = None
         actions: Any = SimpleNamespace(
             check=lambda project, launch: self.started.append(WorkKey.of_check(launch.check.name, launch.number)),
             stop=lambda project, key, why: self.stopped.append((key, why)),
@@ -47,7 +57,7 @@ class Shell:
         found.take_record()
         decided = plan(found.graph, found.spec, replace(found.ledger, start_time=0.0), DONE, 10.0)
         self.capacity.planned(found, found.spec, decided)
-        self.verification.verify(found, found.spec, found.graph, decided)
+        self.condition = self.verification.verify(found, found.spec, found.graph, decided)
         return decided
 
 
@@ -85,6 +95,34 @@ def test_a_check_that_waits_in_a_queue_is_stopped_when_the_project_is_suspended(
     shell.round(found)
     stopped = [(each, why) for each, why in shell.stopped if why == Reason.SUSPENDED]
     assert stopped == ([(key, Reason.SUSPENDED)] if suspend else [])
+
+
+def test_the_condition_says_what_keeps_a_revert_from_starting() -> None:
+    condition = ("False", "Reverting", "test failed: b broke it; its work is being taken off the branch")
+    verified = NOTHING_VERIFIED._replace(is_reverting=True)
+    repairs = {"b": (Repair(1, "test", 2, "c" * 40),)}
+    checks = {"test": fingerprints(Verification.model_validate(verification()))["test"]}
+    state = VerificationState(
+        verified, checks, reverting=("b",), condemned=("b",), repairs=repairs, condition=condition
+    )  # fmt: skip
+    record = VerificationRecord().with_state(state, 1)
+    found = project(verification=REVERTS, verification_status=render_verification(record))
+    shell = Shell()
+    shell.round(found)
+    key = WorkKey.of_check(REVERT.name, 1)
+    assert shell.started == [key]
+    found.observed.found(key, JobView("x", "job-1", 1, 1.0, None, "", "", "", CheckClaim("revert-1", "").to_json()))
+    found.observed.part_found(key, "pod-1", PodView("job-1", "Pending", False, None, None, "", trouble="Unschedulable"))
+    shell.round(found)
+    assert shell.condition == (*condition[:2], f"{condition[2]}; its Job waits: Unschedulable")
+    assert shell.started == [key]
+    refused = project(verification=REVERTS, verification_status=render_verification(record))
+    refused.observed.launching(key, CheckClaim("revert-1", "").to_json(), 1.0)
+    refused.observed.denied(key, Reason.WAITING_FOR_QUOTA, "count/jobs.batch is reached", 1.0)
+    shell.round(refused)
+    assert shell.condition is not None
+    assert shell.condition[:2] == condition[:2]
+    assert shell.condition[2].endswith("WaitingForQuota: count/jobs.batch is reached")
 
 
 HOOKS = {"hooks": {"beforeLevel": {"command": ["x"], "onFailure": "Stop"}}}

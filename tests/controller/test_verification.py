@@ -8,9 +8,11 @@ import json
 import pytest
 
 from parallelproject.core.report.verification_status import read_verification
+from parallelproject.core.verification.reverting import REVERT
 from tests.controller.audit import AuditLog
 from tests.controller.checks import (
     GIT,
+    Breaks,
     Checks,
     Run,
     acted_before_written,
@@ -109,6 +111,109 @@ def test_a_task_that_cannot_repair_it_fails_and_may_be_retried(ns: Namespace) ->
     done = checks.wait(lambda p: has_completed(p) and states(p)["d"] == "Succeeded", "the second end")
     assert [delivery_of(job).get("repair") for job in ns.jobs("b")] == [None, 1, 2]
     assert condition(done, "Verified")["status"] == "True"
+
+
+REVERTS = verification(maxRepairs=0, afterMaxRepairs="Revert")
+OFF = (task("a"), task("b"), task("c"), task("d", "a", "c"), task("e", "b"))
+
+
+def ever(*names: str) -> Breaks:
+    """A check fails while one of these has work there, whatever repairs it."""
+    return lambda check, there: any(each.partition("+")[0] in names for each in there)
+
+
+def test_work_that_is_not_repaired_is_taken_off_the_branch_and_the_rest_goes_on(ns: Namespace) -> None:
+    ns.create(verified_spec(*OFF, checks=REVERTS, failurePolicy="Continue"))
+    checks = Checks(ns, ever("b"))
+    done = checks.wait(has_completed, "the end")
+    row = rows(done)["b"]
+    assert (row["state"], row["reason"], row["attempts"]) == ("Failed", "VerificationFailed", 1)
+    assert [states(done)[task] for task in "acde"] == ["Succeeded", "Succeeded", "Succeeded", "Skipped"]
+    assert checks.landed[3] == "-b"
+    assert sorted(checks.landed[4:]) == ["d"]
+    assert [run.number for run in checks.answered if run.check == REVERT.name] == [1]
+    assert condition(done, "Verified")["status"] == "True"
+    assert "without what was taken off the branch: b" in condition(done, "Verified")["message"]
+    assert done["status"]["verification"]["reverted"] == ["b"]
+    reported = dict(ns.events())
+    assert "b broke it" in reported["Reverting"]
+    assert f"taken off the branch by {commit(4)[:10]}: b" in reported["Reverted"]
+    ns.until(lambda: not [job for job in checks.jobs() if run_of(job).check == REVERT.name], "its Job to be removed")
+
+    checks.breaks = broken_by()
+    ns.pproj("retry", "p")
+    done = checks.wait(lambda p: has_completed(p) and states(p)["e"] == "Succeeded", "the second end")
+    assert set(states(done).values()) == {"Succeeded"}
+    first, again = ns.jobs("b")
+    assert ("repair" in delivery_of(first), delivery_of(again)["repair"]) == (False, 1), "its landing is another one"
+    told = again["spec"]["template"]["metadata"]["annotations"][f"{LABEL}/feedback"]
+    assert f"Commit {commit(4)[:12]} took this work off the branch" in told
+    assert condition(done, "Verified")["status"] == "True"
+    assert "reverted" not in done["status"]["verification"]
+
+
+def test_killed_at_any_moment_work_is_taken_out_once(ns: Namespace, operator: OperatorProcess, audit: AuditLog) -> None:
+    since = audit.position()
+    made = ns.create(verified_spec(*OFF, checks=REVERTS, parallelism=2, failurePolicy="Continue"))
+    checks = Checks(ns, ever("b"))
+    ns.until(lambda: _is_reverting(checks), "the status to say what is taken out")
+    operator.kill()
+    operator.start()
+    ns.until(lambda: [job for job in checks.jobs() if run_of(job).check == REVERT.name], "the revert")
+    operator.kill()
+    ns.until(lambda: (checks.answer(), checks.reverts)[1], "it to end while no operator runs")
+    operator.start()
+    done = checks.wait(has_completed, "the end")
+    assert condition(done, "Verified")["status"] == "True"
+    assert checks.landed.count("-b") == 1
+    assert [run.number for run in checks.answered if run.check == REVERT.name] == [1], "its result was recorded"
+    assert {task: row.get("attempts") for task, row in rows(done).items() if task != "e"} == dict.fromkeys("abcd", 1)
+    events = audit.events(since, ns.name)
+    assert most_at_once(events, made["metadata"]["uid"]) <= 2
+    assert acted_before_written(events) == []
+
+
+def _is_reverting(checks: Checks) -> bool:
+    if read_verification(checks.ns.get().get("status", {})).state.reverting:
+        return True
+    checks.answer()
+    return False
+
+
+def test_a_revert_that_cannot_be_made_stops_the_project_and_keeps_its_log(ns: Namespace) -> None:
+    ns.create(verified_spec(*OFF, checks=REVERTS, failurePolicy="Continue"))
+    checks = Checks(ns, ever("b"))
+    checks.refused = "one.txt: somebody else builds on it"
+    done = checks.wait(has_completed, "the end")
+    assert condition(done, "Verified")["reason"] == "RevertFailed"
+    assert "somebody else builds on it" in condition(done, "Verified")["message"]
+    assert condition(done, "NeedsAttention")["status"] == "True"
+    assert [run_of(job).number for job in checks.jobs() if run_of(job).check == REVERT.name] == [1]
+    checks.refused = ""
+    ns.pproj("retry", "p")
+    done = checks.wait(lambda p: has_completed(p) and states(p)["d"] == "Succeeded", "the second end")
+    assert checks.landed.count("-b") == 1
+    assert states(done)["b"] == "Failed"
+
+
+def test_without_checks_what_was_taken_out_still_has_failed_and_lands_again(
+    ns: Namespace, operator: OperatorProcess
+) -> None:
+    ns.create(verified_spec(*OFF, checks=REVERTS, failurePolicy="Continue"))
+    checks = Checks(ns, ever("b"))
+    checks.wait(has_completed, "the end")
+    ns.patch({"verification": None})
+    ns.wait(lambda p: p["status"]["observedGeneration"] == p["metadata"]["generation"], "the new spec")
+    operator.kill()
+    operator.start()
+    ns.patch({"parallelism": 7})
+    done = ns.wait(lambda p: p["status"]["observedGeneration"] == p["metadata"]["generation"], "another one")
+    assert (states(done)["b"], rows(done)["b"]["reason"]) == ("Failed", "VerificationFailed")
+    assert done["status"]["verification"]["reverted"] == ["b"]
+    ns.pproj("retry", "p")
+    done = ns.wait(lambda p: has_completed(p) and states(p)["e"] == "Succeeded", "the second end")
+    assert [delivery_of(job).get("repair") for job in ns.jobs("b")] == [None, 1]
+    assert set(states(done).values()) == {"Succeeded"}
 
 
 def test_a_broken_base_stops_the_project_until_it_is_retried(ns: Namespace) -> None:

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.core.verification.reverting import REVERT
+from parallelproject.core.verification.state import VerificationState
 from parallelproject.model.problem import ProblemsError
 from tests.core.test_plan import task
 from tests.core.test_verifying import LEVELS, never_repaired, world
@@ -71,6 +73,65 @@ def test_a_revert_that_was_interrupted_runs_again_and_nothing_ends_before() -> N
     found.run()
     assert found.landed == ["a", "-a"]
     assert found.states() == {"a": FAILED}
+
+
+def test_a_report_about_another_graph_is_as_if_it_had_never_run() -> None:
+    settings = {"maxRepairs": 0, "afterMaxRepairs": "Revert"}
+    found = world(breaks_with("a"), [task("a"), task("c")], settings)
+    while not found.state.reverting:
+        assert found.step()
+    tasks = [task("a"), task("c")]
+    for new in range(5):
+        count = len(found.of_check(REVERT.name))
+        while len(found.of_check(REVERT.name)) == count:
+            assert found.step(), "the revert starts"
+        tasks.insert(0, task(f"new{new}"))
+        found.session(tasks=tasks, verification={**settings, "checks": [{"name": "test", "command": ["make", "test"]}]})
+    found.run()
+    assert [run.outcome for run in found.of_check(REVERT.name)] == [ProbeOutcome.PASSED] * 6, "so often it was changed"
+    assert found.landed[:2] == ["a", "c"]
+    assert found.landed.count("-a") == 1
+    assert found.states() == {"a": FAILED, "c": SUCCEEDED} | {f"new{new}": SUCCEEDED for new in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "printed", "runs", "said"),
+    [
+        (ProbeOutcome.CONFLICT, "one: conflict", 1, ": one: conflict"),
+        (ProbeOutcome.BROKEN, "no answer", 3, ": no answer"),
+        (ProbeOutcome.PASSED, "?", 3, ": not the report of a revert"),
+        (ProbeOutcome.STOPPED, "", None, ""),
+    ],
+)
+def test_what_a_revert_that_did_nothing_leads_to(
+    outcome: ProbeOutcome, printed: str, runs: int | None, said: str
+) -> None:
+    found = world(breaks_with("a"), [task("a")], {"maxRepairs": 0, "afterMaxRepairs": "Revert"})
+    found.ended_reverts = (outcome, printed)
+    for _ in range(30):
+        found.step()
+    if runs is None:
+        assert found.condition[1] == "Reverting"
+        assert len(found.of_check(REVERT.name)) > 5
+        return
+    assert len(found.of_check(REVERT.name)) == runs
+    assert found.condition[:2] == ("False", "RevertFailed")
+    assert found.condition[2].endswith(f"its work cannot be taken off the branch{said}")
+
+
+def test_it_is_about_what_the_check_failed_on() -> None:
+    found = world(breaks_with("b"), [task("a"), task("b")], {"maxRepairs": 0, "afterMaxRepairs": "Revert"}).run()
+    (asked,) = found.asked.values()
+    assert (asked.number, asked.tasks, asked.since) == (1, ("b",), "c2")
+
+
+def test_without_checks_what_was_taken_out_is_not_there() -> None:
+    found = played("Revert")
+    kept = found.state.without_checks
+    assert kept.condemned == ("b",)
+    assert kept.floors == {"b": 2}
+    assert found.base.with_repairs(kept.floors, kept.condemned).condemned == {1}
+    assert played("Fail").state.without_checks == VerificationState()
 
 
 @pytest.mark.parametrize("check", [{"name": "test", "command": ["make", "other"]}, {"name": "unit", "command": ["u"]}])

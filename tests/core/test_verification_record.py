@@ -2,6 +2,7 @@
 
 import json
 import random
+import string
 from dataclasses import replace
 from typing import Any
 
@@ -10,16 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from parallelproject.core.planner.constraints.verified_work import VerifiedWork
+from parallelproject.core.planner.constraints.verified_work import NOTHING_VERIFIED, VerifiedWork
 from parallelproject.core.report.verification_status import read_verification, render_verification
 from parallelproject.core.verification.check_run import CheckRun
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.packed_lines import pack, unpack
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
 from parallelproject.core.verification.record import PRINTED_BYTES, VerificationRecord
+from parallelproject.core.verification.revert_message import taken_out_message
+from parallelproject.core.verification.reverting import REVERT
 from parallelproject.core.verification.state import PassedCheck, Repair, VerificationState
-from parallelproject.executors.base.cluster_checks import _VERIFICATION_BYTES
+from parallelproject.executors.base.cluster_checks import _VERIFICATION_BYTES, bytes_of_verification
 from parallelproject.model.crd import crd
+from parallelproject.model.spec import Spec
 from parallelproject.model.verification_status import VerificationStatus
 from tests.core.broken_backlogs import broken_backlogs, broken_by
 from tests.core.examples import examples
@@ -73,6 +77,60 @@ def test_what_is_recorded_leads_to_the_same_decisions(data: st.DataObject) -> No
     assert recorded.repaired() == plain.repaired()
     assert (recorded.states(), recorded.condition) == (plain.states(), plain.condition)
     assert recorded.started() == len(plain.runs), "no run for a result that is recorded"
+
+
+@examples(60)
+@given(st.data())
+def test_what_is_recorded_of_reverts_leads_to_the_same_decisions(data: st.DataObject) -> None:
+    backlog = data.draw(broken_backlogs())
+    settings = {"checks": CHECKS, "maxRepairs": data.draw(st.integers(0, 1)), "afterMaxRepairs": "Revert"}
+    slots = data.draw(st.integers(1, 4))
+    recorded, plain = both(backlog.breaks, backlog.tasks, verification=settings, parallelism=slots)
+    recorded.run()
+    plain.run()
+    assert recorded.violations == []
+    assert recorded.landed == plain.landed
+    assert (recorded.states(), recorded.condition) == (plain.states(), plain.condition)
+    assert (recorded.state.taken_out, recorded.state.reverts) == (plain.state.taken_out, plain.state.reverts)
+    assert recorded.started() == len(plain.runs), "no run for a result that is recorded"
+
+
+def test_a_revert_is_known_also_where_a_check_that_was_stopped_for_it_ends_later() -> None:
+    said = taken_out_message("c" * 40, ["b"], ["a", "b"])
+    done = CheckRun(REVERT.name, 1, "revert-1", None, ProbeOutcome.PASSED, None, said)
+    late = CheckRun("test", 5, "r.x", None, ProbeOutcome.STOPPED)
+    state = VerificationState(NOTHING_VERIFIED._replace(is_reverting=True), reverting=("b",))
+    record = VerificationRecord().with_state(state, 1)
+    for ended in ([done, late], [late, done]):
+        found = record.with_ended(ended)
+        read = read_verification({"verification": render_verification(found)})
+        assert read == found
+        (known,) = (run for run in found.runs if run.check == REVERT.name)
+        assert json.loads(unpack(known.printed)) == json.loads(said)
+    ended_state = VerificationState(reverts=1)
+    later = found.with_state(ended_state, 1).with_ended([late._replace(number=6, revision="s.x")])
+    assert [run.check for run in later.runs] == ["test"], "then it counts no more"
+
+
+@pytest.mark.parametrize("length", [5, 20, 63])
+def test_the_record_of_a_revert_of_all_tasks_fits_into_the_status(length: int) -> None:
+    drawn = random.Random(length)
+    names = ["".join(drawn.choices(string.ascii_lowercase, k=length)) for _ in range(2_000)]
+    commit = drawn.randbytes(20).hex()
+    repair = Repair(3, "a" * 63, 4, commit)
+    state = VerificationState(
+        VerifiedWork(9, dict.fromkeys(names, 3)), repairs=dict.fromkeys(names, (repair,)), condemned=tuple(names),
+        taken_out=dict.fromkeys(names, commit),
+    )  # fmt: skip
+    written = render_verification(VerificationRecord(state=state))
+    Draft202012Validator(_schema_of_verification()).validate(written)
+    assert written["reverted"] == names
+    assert VerificationStatus.model_validate(written).reverted == names
+    given = Spec.model_validate({
+        "tasks": [{"id": name} for name in names],
+        "verification": {"checks": [{"name": "a", "command": ["x"]}], "afterMaxRepairs": "Revert"},
+    })  # fmt: skip
+    assert len(json.dumps(written)) < bytes_of_verification(given)
 
 
 def test_a_repair_has_the_output_of_the_run_that_failed_and_older_runs_are_dropped() -> None:

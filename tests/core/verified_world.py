@@ -1,7 +1,6 @@
 """A project whose work is verified, played without git: tasks land changes, and checks fail by what these break."""
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,6 +10,8 @@ from parallelproject.core.planner.plan import Ledger, Plan, plan
 from parallelproject.core.verification.check_run import CheckRun
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import LandedChange, Probe, ProbeOutcome
+from parallelproject.core.verification.revert_message import taken_out_message
+from parallelproject.core.verification.revert_request import RevertRequest
 from parallelproject.core.verification.reverting import REVERT
 from parallelproject.core.verification.state import VerificationState
 from parallelproject.core.verification.verifying import fingerprints, verify
@@ -40,7 +41,7 @@ class VerifiedWorld:
         self.state = VerificationState()
         self.attempts: dict[str, list[Attempt]] = {}
         self.since: dict[tuple[str, int], int] = {}
-        self.asked: dict[int, tuple[Sequence[str], Mapping[str, Sequence[str]]]] = {}
+        self.asked: dict[int, RevertRequest] = {}
         self.session(**spec)
         self.landed: list[str] = []
         self.runs: list[CheckRun] = []
@@ -53,6 +54,8 @@ class VerifiedWorld:
         """Work that fails, whenever it is tried: ``b+1`` is the first repair of b."""
         self.is_held = False
         """Whether runs of checks go on until they are released."""
+        self.ended_reverts: tuple[ProbeOutcome, str] | None = None
+        """How runs end that take work off the branch, and what they print; None: they do it."""
 
     def session(self, *, is_started_again: bool = False, **spec: Any) -> None:
         """Starts a session, with another spec if one is given.
@@ -112,7 +115,7 @@ class VerifiedWorld:
         for launch in found.launches:
             self.since[launch.check.name, launch.number] = int(launch.since.removeprefix("c") or 0)
             if launch.revert:
-                self.asked[launch.number] = launch.revert.tasks, launch.revert.dependents
+                self.asked[launch.number] = launch.revert
             self.runs.append(CheckRun(launch.check.name, launch.number, launch.revision, launch.probe))
         self.rounds += bool(found.launches)
         if found.state != self.state:
@@ -168,11 +171,13 @@ class VerifiedWorld:
 
     def _reverted(self, run: CheckRun) -> CheckRun:
         """A run that takes work off the branch, which may repeat one that did."""
-        tasks, dependents = self.asked[run.number]
-        out = dict.fromkeys([*tasks, *(each for task in tasks for each in dependents.get(task, ()))])
-        gone = [f"-{task}" for task in out if task in map(_change, _left(self.landed))]
+        if self.ended_reverts:
+            return run._replace(outcome=self.ended_reverts[0], printed=self.ended_reverts[1])
+        asked = self.asked[run.number]
+        out = asked.with_dependents(asked.tasks)
+        gone = [f"-{task}" for task in asked.dependents if task in out and task in map(_change, _left(self.landed))]
         self.landed += gone
-        text = json.dumps({"commit": f"c{len(self.landed)}", "tasks": [name[1:] for name in gone]})
+        text = taken_out_message(f"c{len(self.landed)}", [name[1:] for name in gone], list(asked.dependents))
         return run._replace(outcome=ProbeOutcome.PASSED, printed=text)
 
     def _ended(self, run: CheckRun) -> CheckRun:

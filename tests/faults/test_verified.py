@@ -1,7 +1,11 @@
-"""An operator that is killed at any write while it verifies: one repair, each result once, nothing over the cap."""
+"""An operator that is killed at any write while it verifies: one repair, each result once, nothing over the cap.
+
+And one that takes work off the branch: once, and not before the status says what.
+"""
 
 import pytest
 
+from parallelproject.core.verification.reverting import REVERT
 from tests.controller.checks import (
     GIT,
     Checks,
@@ -45,3 +49,59 @@ def test_a_fault_at_any_write_changes_no_decision(lab: Lab, action: Action, at: 
     assert len(set(checks.answered)) == len(checks.answered)
     assert sum(answered.probe == "" for answered in checks.answered) == 3, checks.answered
     assert len(left) <= 1, "the others are removed"
+
+
+OFF = (task("a"), task("b"), task("c", "a"), task("d", "b"))
+EARLY = """
+from parallelproject.controller.projects.project import Project
+def take_record(self):
+    if self.known_record is not self.record:
+        self.known_record = self.record
+        self._verify()
+    return True
+Project.take_record = take_record
+"""
+"""A patch: what follows from a result happens before the status has it."""
+
+
+def _takes_out(run: Run) -> list[str]:
+    """A run in which the work of b is taken off the branch; what is wrong with it."""
+    made = run.namespace.create(
+        spec(
+            *OFF, git=GIT, roles=roles(), parallelism=2, defaults={"role": "coder"}, failurePolicy="Continue",
+            verification=verification(maxRepairs=0, afterMaxRepairs="Revert"),
+        )
+    )  # fmt: skip
+    run.note_version(made["metadata"]["resourceVersion"])
+    run.start()
+    checks = Checks(run.namespace, lambda check, there: "b" in there)
+    done = checks.wait(has_completed, "the end")
+    wait_quiet(run)
+    events, uninvited = run.events(), run.traffic.uninvited
+    assert condition(done, "Verified")["status"] == "True"
+    assert {name: row["state"] for name, row in rows(done).items()} == {
+        "a": "Succeeded", "b": "Failed", "c": "Succeeded", "d": "Skipped",
+    }  # fmt: skip
+    assert {name: row.get("attempts") for name, row in rows(done).items()} == {"a": 1, "b": 1, "c": 1, "d": None}
+    assert checks.landed == ["a", "b", "-b", "c"] or checks.landed == ["b", "a", "-b", "c"]
+    assert done["status"]["verification"]["reverted"] == ["b"]
+    assert most_at_once(events, made["metadata"]["uid"]) <= 2 + len(uninvited)
+    assert sum(answered.check == REVERT.name for answered in checks.answered) == 1
+    return acted_before_written(events)
+
+
+@pytest.mark.sampled(2, by=("action",))
+@pytest.mark.parametrize("action", KILLED)
+@pytest.mark.parametrize("at", range(5, 41, 2))
+def test_a_fault_at_any_write_takes_work_off_the_branch_once(lab: Lab, action: Action, at: int) -> None:
+    with Run(lab, Listed((Fault(action, "write", at, seconds=0.5),))) as run:
+        assert _takes_out(run) == []
+
+
+@pytest.mark.parametrize("patch", ["", EARLY], ids=["as it is", "with a planted bug"])
+def test_what_is_done_before_the_status_says_it_is_caught(lab: Lab, patch: str) -> None:
+    refused = tuple(Fault(Action.ANSWER, "patch-status", at, status=503) for at in range(1, 120, 2))
+    with Run(lab, Listed(refused), patch=patch) as run:
+        found = _takes_out(run)
+    said = any("does not say what it takes off the branch" in each for each in found)
+    assert said == bool(patch), found

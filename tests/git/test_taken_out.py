@@ -1,9 +1,11 @@
 """The work of tasks is taken off the branch by one new commit, once, with what builds on it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from parallelproject.core.verification.revert_request import RevertRequest
 from parallelproject.git.branches.taken_out import TakenOut, take_out
 from parallelproject.git.plumbing.outcome import ConflictError
 from tests.git.killer import HOW, Killer
@@ -14,9 +16,16 @@ from tests.sampling import Sampler
 LINES = "".join(f"{n}\n" for n in range(1, 21))
 
 
-def taken(remote: Remote, *tasks: str, number: int = 1, dependents: dict[str, list[str]] | None = None) -> TakenOut:
+def asked(
+    *tasks: str, number: int = 1, dependents: dict[str, list[str]] | None = None, since: str = ""
+) -> RevertRequest:
+    graph = {task: list[str]() for task in "abcd"} | (dependents or {})
+    return RevertRequest(number, tasks, graph, tuple("abcd"), since, "The check test fails.")
+
+
+def taken(remote: Remote, *tasks: str, **fields: Any) -> TakenOut:
     with store(remote) as found:
-        return take_out(found, number, tasks, dependents or {}, "The check test fails.")
+        return take_out(found, asked(*tasks, **fields))
 
 
 def trailers(remote: Remote) -> str:
@@ -52,6 +61,19 @@ def test_it_is_done_once_whoever_asks_again(remote: Remote) -> None:
     assert taken(remote, "b", number=2) == TakenOut("", ()), "nothing of it is left"
 
 
+def test_a_commit_of_a_run_whose_record_was_lost_is_another_one(remote: Remote) -> None:
+    landed(remote)
+    first = taken(remote, "b")
+    remote.done("b", {"two": "again\n"}, 3, repair=2).land()
+    assert taken(remote, "b") == first, "what repeats it late takes out nothing that has landed since"
+    assert "two" in remote.files()
+    failed_on = remote.tip()
+    found = taken(remote, "b", since=failed_on)
+    assert found == TakenOut(remote.tip(), ("b",))
+    assert "two" not in remote.files()
+    assert taken(remote, "b", since=failed_on) == found
+
+
 def test_what_landed_again_may_be_taken_out_again(remote: Remote) -> None:
     landed(remote)
     taken(remote, "b")
@@ -63,9 +85,18 @@ def test_what_landed_again_may_be_taken_out_again(remote: Remote) -> None:
 
 def test_dependents_are_taken_out_as_well(remote: Remote) -> None:
     landed(remote)
-    assert taken(remote, "a", dependents={"a": ["c", "not-landed"]}).tasks == ("a", "c")
+    assert taken(remote, "a", dependents={"a": ["not-landed"], "not-landed": ["c"]}).tasks == ("a", "c")
     assert not {"one", "three"} & remote.files()
     assert "two" in remote.files()
+
+
+def test_work_that_has_not_succeeded_stays_where_it_can(remote: Remote) -> None:
+    """That of a task that has failed for what it breaks, and that no one was asked to take out."""
+    landed(remote)
+    request = asked("a", dependents={"a": ["b"], "b": ["c"]})._replace(landed=("a", "c"))
+    with store(remote) as found:
+        assert take_out(found, request).tasks == ("a", "c")
+    assert {"two", "four"} <= remote.files()
 
 
 def test_work_that_git_cannot_keep_without_it_is_taken_out_with_its_dependents(remote: Remote) -> None:

@@ -354,9 +354,8 @@ class Verification(Model):
     """Maximum number of repairs of one task; afterMaxRepairs says what follows then."""
     after_max_repairs: AfterMaxRepairs = AfterMaxRepairs.FAIL
     """Fail: the task has failed, with reason VerificationFailed, and its work stays. Revert: its work, and that of tasks
-    that build on it, is taken out by a new commit on the branch, and these tasks have failed; for local runs. Stop: the
-    task has failed, and the project stops. Continue: the failure is reported, and the next level starts. Only with
-    onFailure: Repair."""
+    that build on it, is taken out by a new commit on the branch, and these tasks have failed. Stop: the task has failed,
+    and the project stops. Continue: the failure is reported, and the next level starts. Only with onFailure: Repair."""
     retry_flaky: Annotated[int, Field(strict=True, ge=0, le=5)] = 1
     """How often a check that failed runs again on the same commit. If it passes then, it counts as passed and is
     reported as flaky."""

@@ -46,6 +46,8 @@ class VerificationStatus(Model):
     """The tasks that repair what they have landed, or have repaired it."""
     failed: Annotated[list[_Name], Field(max_length=MAX_TASKS)] = []
     """The tasks that have failed because their work breaks a check."""
+    reverted: Annotated[list[_Name], Field(max_length=MAX_TASKS)] = []
+    """Those of them whose work was taken off the branch."""
     flaky: Annotated[list[_Name], Field(max_length=_CHECKS_MAX)] = []
     """Checks that failed and passed on the same commit."""
     record: Annotated[list[Annotated[str, Field(max_length=TEXT_MAX)]], Field(min_length=1, max_length=20)]

@@ -184,6 +184,14 @@ class Project:
         return True
 
     @property
+    def has_record(self) -> bool:
+        """Whether the status has the record of a verification: also without checks it says which work was taken off the
+        branch."""
+        if self.spec is None:
+            return False
+        return self.spec.verification is not None or bool(self.record.state.without_checks.repairs)
+
+    @property
     def rendered_record(self) -> Json:
         """The record of the verification, as a status has it."""
         if self._rendered is None or self._rendered[0] is not self.record:
@@ -193,7 +201,7 @@ class Project:
     def take_record(self) -> bool:
         """Takes over what is recorded of the verification, if the status on the server has all of it; returns whether
         it has."""
-        if self.spec is None or self.spec.verification is None:
+        if not self.has_record:
             return True
         if self.status.get("verification") != self.rendered_record:
             return False
@@ -227,9 +235,11 @@ class Project:
 
     def _verify(self) -> None:
         """The graph and the ledger with what the status on the server has of the verification."""
-        self.graph, state = self._compiled, self.known_record.state
         is_verified = self.spec is not None and self.spec.verification is not None
-        if self.graph is not None and is_verified and (state.repairs or state.condemned):
+        self.graph, state = self._compiled, self.known_record.state
+        if not is_verified:
+            state = state.without_checks
+        if self.graph is not None and (state.repairs or state.condemned):
             self.graph = self.graph.with_repairs(state.floors, state.condemned)
         verified = state.verified if is_verified else None
         if self.ledger.verified != verified:

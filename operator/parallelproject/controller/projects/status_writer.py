@@ -131,8 +131,7 @@ class Writer:
         before, written = project.status, self._written(project)
         if written.before is None:
             written.before = before
-        change = dict.fromkeys(before.keys() - status.keys()) | status
-        body = {"metadata": {"resourceVersion": project.resource_version}, "status": change}
+        body = {"metadata": {"resourceVersion": project.resource_version}, "status": _merge_patch(before, status)}
         # What the API server does not keep (null) must not look like a change the next time.
         kept = {key: value for key, value in status.items() if value is not None}
         answer = await self._api.request("PATCH", f"{project.path}/status", body, content_type=MERGE_PATCH)
@@ -193,3 +192,12 @@ class Writer:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _merge_patch(before: Json, after: Json) -> Json:
+    """The merge patch (RFC 7386) that makes one object of another, with all its fields: one that is not named stays."""
+    change: Json = dict.fromkeys(before.keys() - after.keys())
+    for key, value in after.items():
+        known = before.get(key)
+        change[key] = _merge_patch(known, value) if isinstance(value, dict) and isinstance(known, dict) else value
+    return change

@@ -184,7 +184,7 @@ class Reconciler:
                 project.deletion, verified, hooks, record, name=project.owner.name,
             )  # fmt: skip
 
-        record = project.rendered_record if verified else None
+        record = project.rendered_record if project.has_record else None
         conditions = (published and published.condition, verified and verified[:2], hooks and hooks.condition)
         headline = (project.generation, decided.completed, decided.stopped, *conditions, record)
         if decided.share is not NOTHING_YET or not self._capacity.is_awaited(project):

@@ -19,6 +19,7 @@ from parallelproject.core.planner.attempt import Phase
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.verification.check_run import CheckLaunch, CheckRun
 from parallelproject.core.verification.notices import notice
+from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.core.verification.record import VerificationRecord
 from parallelproject.core.verification.sentences import change_words
 from parallelproject.core.verification.state import VerificationState
@@ -27,7 +28,7 @@ from parallelproject.executors.base.executor import RepairStart
 from parallelproject.executors.base.observed_checks import ObservedCheck, observed_checks
 from parallelproject.executors.base.task_file import end_of, verification_feedback
 from parallelproject.git.plumbing.trailers import TASK
-from parallelproject.model.spec import Spec, Verification, WorkspaceHistory
+from parallelproject.model.spec import Spec, Verification, VerificationCheck, WorkspaceHistory
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKind
 
@@ -88,6 +89,9 @@ class ClusterVerification:
             self._stop(project, active, Reason.STOPPED)
             self._clear(project, seen)
             self._capacity.checks(project, sum(not each.attempt.waits_for_quota for each in active), 0)
+            if project.has_record and project.take_record():
+                state = _retried(project.record.state, spec)
+                project.record = project.record.with_state(state, project.generation)
             return None
         if not project.take_record():
             return self._conditions.get(project, project.record.state.condition)
@@ -116,15 +120,21 @@ class ClusterVerification:
     def repair_of(self, project: Project, task: str) -> RepairStart | None:
         """The repair that a task makes of what it has landed; None: it does its own work."""
         spec, record = project.spec, project.known_record
-        repairs = record.state.repairs.get(task)
-        if spec is None or spec.verification is None or not repairs:
+        if spec is None:
+            return None
+        state, checks = record.state.without_checks, list[VerificationCheck]()
+        if spec.verification is not None:
+            state, checks = record.state, spec.verification.checks
+        repairs = state.repairs.get(task)
+        if not repairs:
             return None
         repair, printed = repairs[-1], record.printed(repairs[-1])
-        command = next((check.command for check in spec.verification.checks if check.name == repair.check), [])
+        command = next((check.command for check in checks if check.name == repair.check), [])
         is_full = spec.workspace.history is WorkspaceHistory.FULL
         show = f"git log --patch --grep='^{TASK}: {task}$'" if is_full else ""
         text = _UNKNOWN_PRINT if printed is None else end_of(printed, _PRINTED_BYTES)
-        feedback = verification_feedback(repair.check, command, repair.commit, change_words(repair.other), text, show)
+        other, gone = change_words(repair.other), state.taken_out.get(task, "")
+        feedback = verification_feedback(repair.check, command, repair.commit, other, text, show, gone)
         return RepairStart(len(repairs), feedback)
 
     def _say(self, project: Project) -> None:
@@ -161,7 +171,7 @@ class ClusterVerification:
 
     def _clear(self, project: Project, seen: Sequence[ObservedCheck]) -> None:
         """Removes the objects of runs whose results the status has. That of the first one that failed on all of the
-        work stays for some hours, for its log."""
+        work stays for some hours, for its log; so does that of a revert that failed."""
         for each in seen:
             if each.is_active or (project.spec and project.spec.verification and self._is_needed(project, each)):
                 continue
@@ -175,7 +185,7 @@ class ClusterVerification:
 
 
 def _has_log(run: CheckRun) -> bool:
-    return bool(run.printed) and run.probe is None
+    return bool(run.printed) and run.probe is None and run.outcome is not ProbeOutcome.PASSED
 
 
 def _state(
@@ -184,20 +194,28 @@ def _state(
     """The state for the checks of now, and after what people have asked for: tasks that are retried may be repaired
     again, and what has ended badly is verified again when its spec has changed."""
     state = record.state.with_checks(fingerprints(settings))
-    state = state.retried({retry.id: retry.repair_after for retry in spec.retries if retry.repair_after})
+    state = _retried(state, spec)
     has_ended = state.is_stopped or (decided.completed and state.condition[0] == "False")
     return state.started_again() if has_ended and project.generation > record.generation else state
 
 
+def _retried(state: VerificationState, spec: Spec) -> VerificationState:
+    return state.retried({retry.id: retry.repair_after for retry in spec.retries if retry.repair_after})
+
+
 def _with_trouble(project: Project, condition: _Condition, active: Sequence[ObservedCheck]) -> _Condition:
     """The condition, with what keeps runs from starting."""
-    if condition[1] != "Verifying":
+    if condition[1] not in ("Verifying", "Reverting"):
         return condition
     refusals = project.observed.refusals
     refused = next((found for key, found in refusals.items() if key.kind is WorkKind.VERIFY), None)
+    if refused is not None and condition[1] == "Reverting":
+        return condition[0], condition[1], f"{condition[2]}; {refused.reason}: {refused.message}"
     if refused is not None:
         return "Unknown", str(refused.reason), refused.message
     late = next((each for each in active if each.attempt.reason), None)
     if late is None:
         return condition
+    if condition[1] == "Reverting":
+        return condition[0], condition[1], f"{condition[2]}; its Job waits: {late.attempt.reason}"
     return "Unknown", str(late.attempt.reason), f"{condition[2]}; {late.key.step} waits"

@@ -35,6 +35,8 @@ def render_verification(record: VerificationRecord) -> Json:
         ]
     if state.condemned:
         found["failed"] = list(state.condemned)
+    if reverted := [task for task in state.condemned if task in state.taken_out]:
+        found["reverted"] = reverted
     if state.flaky:
         found["flaky"] = list(state.flaky)
     return found

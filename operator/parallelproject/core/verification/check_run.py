@@ -1,10 +1,10 @@
 """The runs of checks, as they are decided on. Pure."""
 
-from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from parallelproject.core.verification.landed_work import LandedWork
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
+from parallelproject.core.verification.revert_request import RevertRequest
 from parallelproject.model.spec import VerificationCheck
 
 
@@ -37,17 +37,5 @@ class CheckLaunch(NamedTuple):
     """What the probe is a subset of."""
     since: str
     """The commit that this check passed on before; empty: no such commit."""
-    revert: "RevertRequest | None" = None
+    revert: RevertRequest | None = None
     """None: it runs the check; else it takes work off the branch, and runs no command."""
-
-
-class RevertRequest(NamedTuple):
-    """Work to take off the branch."""
-
-    number: int
-    """Of such commits in the run, from 1."""
-    tasks: tuple[str, ...]
-    dependents: Mapping[str, Sequence[str]]
-    """By task that has landed, those that depend on it and have landed."""
-    why: str
-    """For the message of the commit."""

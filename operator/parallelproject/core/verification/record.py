@@ -113,9 +113,11 @@ class VerificationRecord:
         return unpack(found.printed) if found else None
 
     def _trimmed(self) -> "VerificationRecord":
-        """The record with what decisions need: all runs of the latest work. Of older failures that tasks repair, the
-        latest outputs are kept that fit: only those tasks read them."""
+        """The record with what decisions need: all runs of the latest work, and those of a revert that has not ended.
+        Of older failures that tasks repair, the latest outputs are kept that fit: only those tasks read them."""
         latest = _work_of(self.runs[-1]) if self.runs else ""
+        if self.state.reverting and any(_work_of(run) == self.state.revert_mark for run in self.runs):
+            latest = self.state.revert_mark  # runs that were stopped because of it may end later
         current = _shortened([run for run in self.runs if _work_of(run) == latest][-RUNS_MAX:])
         room = PRINTED_BYTES - sum(len(run.printed) for run in current)
         needed = {(each[-1].check, each[-1].run) for each in self.state.repairs.values() if each}

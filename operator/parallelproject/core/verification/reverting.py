@@ -1,22 +1,23 @@
 """Work that breaks a check after all repairs is taken off the branch: the run that does it, and what follows. Pure.
 
 It is a run like that of a check, with a name that no check has. The record says before it starts which tasks it is
-about, and that it has ended only after it has. A run that is repeated finds the commit of the one before.
+about, and that it has ended only after it has. A run that is repeated finds the commit of the one before. A run whose
+report is about another graph than that of now, since the spec has changed meanwhile, is repeated as well.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from parallelproject.core.graph.graph import CompiledGraph
-from parallelproject.core.graph.walk import reachable
 from parallelproject.core.planner.attempt import NEW
 from parallelproject.core.planner.constraints.verified_work import NOTHING_VERIFIED
 from parallelproject.core.planner.plan import Plan
 from parallelproject.core.verification import sentences
-from parallelproject.core.verification.check_run import CheckLaunch, CheckRun, RevertRequest
+from parallelproject.core.verification.check_run import CheckLaunch, CheckRun
 from parallelproject.core.verification.probe import ProbeOutcome
+from parallelproject.core.verification.revert_message import ReportedRevert, read_taken_out
+from parallelproject.core.verification.revert_request import RevertRequest
 from parallelproject.core.verification.state import Repair, VerificationState
 from parallelproject.model.spec import VerificationCheck
 from parallelproject.model.status import TaskState
@@ -35,6 +36,12 @@ class Reverting(NamedTuple):
     launches: Sequence[CheckLaunch]
 
 
+class _RevertRun(NamedTuple):
+    outcome: ProbeOutcome | None
+    printed: str
+    report: ReportedRevert | None = None
+
+
 def reverting(
     state: VerificationState, graph: CompiledGraph, plan: Plan, runs: Sequence[CheckRun], *, may_start: bool
 ) -> Reverting:
@@ -47,13 +54,12 @@ def reverting(
         runs: All runs.
         may_start: Whether there is a free slot.
     """
-    number = state.reverts + 1
-    mark = f"revert-{number}"
     of_all = [run for run in runs if run.check == REVERT.name]
-    mine = [run for run in of_all if run.revision == mark and run.outcome is not ProbeOutcome.STOPPED]
-    done = next((run for run in mine if run.outcome is ProbeOutcome.PASSED), None)
+    mine = [_read(run, graph) for run in of_all if run.revision == state.revert_mark]
+    mine = [run for run in mine if run.outcome is not ProbeOutcome.STOPPED]
+    done = next((run.report for run in mine if run.report), None)
     if done is not None:
-        return Reverting(_taken_out(state, graph, plan, done.printed), ())
+        return Reverting(_taken_out(state, graph, plan, done), ())
     if any(run.outcome is None for run in mine):
         return Reverting(state, ())
     refused = next((run for run in mine if run.outcome is ProbeOutcome.CONFLICT), None)
@@ -61,24 +67,37 @@ def reverting(
         return Reverting(_not_taken_out(state, graph, plan, (refused or mine[-1]).printed), ())
     if not may_start:
         return Reverting(state, ())
-    request = RevertRequest(number, state.reverting, _dependents(graph, plan, state.reverting), state.condition[2])
-    last = max((run.number for run in of_all), default=0)
-    return Reverting(state, [CheckLaunch(REVERT, last + 1, mark, None, None, "", request)])
+    number = max((run.number for run in of_all), default=0) + 1
+    request = _request(state, graph, plan)
+    return Reverting(state, [CheckLaunch(REVERT, number, state.revert_mark, None, None, "", request)])
 
 
-def _dependents(graph: CompiledGraph, plan: Plan, tasks: Sequence[str]) -> dict[str, list[str]]:
-    """By task that has landed, those that depend on it and have landed; also of those that are taken out."""
-    landed = {i for i, state in enumerate(plan.states) if state is TaskState.SUCCEEDED}
-    of = landed.union(graph.index[task] for task in tasks if task in graph.index)
-    found = {i: [graph.ids[j] for j in reachable([i], graph.children) if j in landed] for i in sorted(of)}
-    return {graph.ids[i]: below for i, below in found.items() if below}
+def _read(run: CheckRun, graph: CompiledGraph) -> _RevertRun:
+    """A run with its report. One about another graph is as if it had never started."""
+    if run.outcome is not ProbeOutcome.PASSED:
+        return _RevertRun(run.outcome, run.printed)
+    try:
+        report = read_taken_out(run.printed, graph.ids)
+    except ValueError as error:
+        return _RevertRun(ProbeOutcome.BROKEN, str(error))
+    return _RevertRun(run.outcome if report else ProbeOutcome.STOPPED, run.printed, report)
 
 
-def _taken_out(state: VerificationState, graph: CompiledGraph, plan: Plan, printed: str) -> VerificationState:
+def _request(state: VerificationState, graph: CompiledGraph, plan: Plan) -> RevertRequest:
+    return RevertRequest(
+        number=state.reverts + 1,
+        tasks=state.reverting,
+        dependents={task: [graph.ids[j] for j in graph.children[i]] for i, task in enumerate(graph.ids)},
+        landed=[graph.ids[i] for i, each in enumerate(plan.states) if each is TaskState.SUCCEEDED],
+        since=next((state.repairs[task][-1].commit for task in state.reverting if state.repairs.get(task)), ""),
+        why=state.condition[2],
+    )
+
+
+def _taken_out(state: VerificationState, graph: CompiledGraph, plan: Plan, found: ReportedRevert) -> VerificationState:
     """The work is off the branch: its tasks have failed, and the rest is verified again."""
-    found = json.loads(printed)
-    commit, tasks = str(found["commit"]), [str(task) for task in found["tasks"]]
-    tasks = [task for task in dict.fromkeys([*state.reverting, *tasks]) if task in graph.index]
+    commit = found.commit
+    tasks = [task for task in dict.fromkeys([*state.reverting, *found.tasks]) if task in graph.index]
     condition = ("False", "Reverted", sentences.reverted(state.condition[2], tasks, commit))
     return replace(
         _condemned(state, graph, plan, tasks),

@@ -74,6 +74,23 @@ class VerificationState:
         """By task that was repaired, the number of its last attempt that no longer counts."""
         return {task: repairs[-1].floor for task, repairs in self.repairs.items() if repairs}
 
+    @property
+    def without_checks(self) -> "VerificationState":
+        """The state where nothing is verified any more. Work that was taken off the branch, or is about to be, is not
+        there all the same, and what its tasks land next is another piece of work."""
+        gone = {*self.taken_out, *self.reverting}
+        return VerificationState(
+            repairs={task: repairs for task, repairs in self.repairs.items() if task in gone},
+            condemned=tuple(task for task in self.condemned if task in gone),
+            taken_out=self.taken_out,
+            reverting=self.reverting,
+        )
+
+    @property
+    def revert_mark(self) -> str:
+        """The revision of the runs that take out the work of ``reverting``."""
+        return f"revert-{self.reverts + 1}"
+
     def to_json(self) -> Json:
         """The state as plain data."""
         return {

@@ -20,6 +20,8 @@ _STEP_END_BYTES = 24
 _NOT_WORKFLOW = "is not for executor Workflow: its template has the containers"
 _VERIFICATION_BYTES = 300_000
 """Size of the record of a verification in the status, with a margin."""
+_REVERTED_BYTES, _REVERTED_IDS = 60, 7
+"""Size of what it has of a task whose work was taken off the branch, without its id; how often that has the id."""
 
 
 def reserved_metadata(spec: Spec) -> Iterator[Problem]:
@@ -110,9 +112,6 @@ def not_verified(spec: Spec) -> Iterator[Problem]:
     elif spec.git is None:
         found = "needs a repository that the work lands in"
         yield Problem("spec.verification", found, "set spec.git, or remove it")
-    if spec.verification.after_max_repairs is AfterMaxRepairs.REVERT:
-        found = "Revert: is for local runs only"
-        yield Problem("spec.verification.afterMaxRepairs", found, "set another one, or use pproj run")
 
 
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
@@ -124,15 +123,19 @@ def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     """
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
     size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
-    size += (
-        _ROW_BYTES * len(spec.tasks)
-        + _bytes_of_steps(spec)
-        + outputs
-        + (_VERIFICATION_BYTES if spec.verification else 0)
-    )
+    size += _ROW_BYTES * len(spec.tasks) + _bytes_of_steps(spec) + outputs + bytes_of_verification(spec)
     if size > _OBJECT_BYTES:
         found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
         yield Problem("spec", found, "shorten descriptions, or split it into several projects")
+
+
+def bytes_of_verification(spec: Spec) -> int:
+    """Size of the record of the verification in the status: all work may be taken off the branch at once."""
+    if spec.verification is None:
+        return 0
+    if spec.verification.after_max_repairs is not AfterMaxRepairs.REVERT:
+        return _VERIFICATION_BYTES
+    return _VERIFICATION_BYTES + sum(_REVERTED_BYTES + _REVERTED_IDS * len(task.id) for task in spec.tasks)
 
 
 def _bytes_of_steps(spec: Spec) -> int:

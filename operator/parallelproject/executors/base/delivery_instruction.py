@@ -87,8 +87,7 @@ def instruction(
             "onlyLands": at.only_lands,
             "messageMax": message_max,
         }
-    if git.author:
-        fields["author"] = fields["committer"] = {"name": git.author.name, "email": git.author.email}
+    fields |= _author(git)
     if agent:
         fields["agent"] = agent
     if outputs:
@@ -138,6 +137,20 @@ def check_instruction(spec: Spec, git: Git, project: str, uid: str, check: Json,
     return _json(_checkout(spec, git, project, uid) | {"task": "verification", "check": check} | more)
 
 
+def revert_instruction(spec: Spec, git: Git, project: str, uid: str, revert: Json) -> str:
+    """The instruction of ``pproj-git`` for a run that takes work off the branch, which needs all of the history.
+
+    Args:
+        spec: The project's spec.
+        git: Its ``git``.
+        project: The project's name.
+        uid: The project's uid.
+        revert: The fields of ``PodRevert``.
+    """
+    # No ref has the name of its task: only the branch is pushed.
+    return _json(_checkout(spec, git, project, uid) | _author(git) | {"task": "verification", "revert": revert})
+
+
 def checkout_instruction(spec: Spec, git: Git, project: str, uid: str) -> str:
     """The instruction of ``pproj-git`` for a checkout of which nothing lands, as hooks have it."""
     # No ref has the name of its task: nothing is pushed.
@@ -159,6 +172,14 @@ def _checkout(spec: Spec, git: Git, project: str, uid: str) -> Json:
     if git.credentials_secret_ref:
         fields["credentials"] = CREDENTIALS
     return fields
+
+
+def _author(git: Git) -> Json:
+    """Who makes the commits, if the spec says it."""
+    if git.author is None:
+        return {}
+    person = {"name": git.author.name, "email": git.author.email}
+    return {"author": person, "committer": person}
 
 
 def _depth(spec: Spec) -> int:

@@ -152,13 +152,17 @@ class CheckStart:
 
     @property
     def role(self) -> str | None:
-        """The role whose template it runs in."""
+        """The role whose template it runs in; a revert needs none."""
         spec = self.spec
+        if self.launch.revert:
+            return None
         return self.launch.check.role or spec.defaults.role or (spec.roles[0].name if spec.roles else None)
 
     @property
     def queue(self) -> str | None:
-        """The queue that admits it, if one does."""
+        """The queue that admits it, if one does; that a revert waits for none, it is as short as a publishing."""
+        if self.launch.revert:
+            return None
         role = self.spec.role(self.role)
         return (role.queue_name if role else None) or self.spec.queue_name
 

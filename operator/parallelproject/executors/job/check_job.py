@@ -19,7 +19,7 @@ from parallelproject.model import names
 from parallelproject.model.spec import Git
 
 CHECK_FILE = "check.json"
-_KEPT_SECONDS = 6 * 3600
+KEPT_SECONDS = 6 * 3600
 """How long a Job is kept, with its log, if the operator does not remove it."""
 
 
@@ -49,7 +49,7 @@ def check_manifest(start: CheckStart, git: Git, image: str) -> Json:
     made = single_run.manifest(
         owner, start.key, start.claim, template, deadline, queue_labels(spec, queue), given, suspend=bool(queue)
     )
-    made["spec"]["ttlSecondsAfterFinished"] = _KEPT_SECONDS
+    made["spec"]["ttlSecondsAfterFinished"] = KEPT_SECONDS
     return made
 
 

@@ -38,6 +38,7 @@ from parallelproject.executors.job.observation import (
     view_pod,
 )
 from parallelproject.executors.job.publish_job import publish_manifest
+from parallelproject.executors.job.revert_job import revert_manifest
 from parallelproject.executors.job.single_run import release_patch
 from parallelproject.kube.client import MERGE_PATCH, STRATEGIC_PATCH, Api, ApiError
 from parallelproject.model.names import ANNOTATION_STOP
@@ -98,6 +99,8 @@ class JobExecutor:
         """The Job of a run of a check."""
         if start.spec.git is None:
             raise ValueError("nothing is verified without spec.git")
+        if start.launch.revert:
+            return revert_manifest(start, start.launch.revert, start.spec.git, self._git_image)
         return check_manifest(start, start.spec.git, self._git_image)
 
     def check_end(self, attempt: Attempt, found: JobView | None, parts: Sequence[PodView]) -> CheckEnd | None:

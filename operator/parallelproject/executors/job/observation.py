@@ -17,6 +17,7 @@ from parallelproject.core.steps.step import StepVerdict
 from parallelproject.core.times import epoch
 from parallelproject.core.verification.check_message import CheckEnd, read_end, setup_end
 from parallelproject.core.verification.probe import ProbeOutcome
+from parallelproject.core.verification.revert_message import read_revert_end
 from parallelproject.executors.base.agent_session import AgentSession
 from parallelproject.executors.base.delivered import NOT_DELIVERED, Delivered, declared_outputs, delivered
 from parallelproject.executors.base.delivery_instruction import continues_held_work
@@ -484,7 +485,11 @@ def check_end(attempt: Attempt, job: JobView | None, pods: Iterable[PodView]) ->
     A check that its deadline has ended has failed. One that was asked to end for any other reason did not run.
     """
     for pod in pods:
-        if pod.is_live or pod.disrupted or (job is not None and pod.job_uid != job.uid):
+        if pod.is_live or (job is not None and pod.job_uid != job.uid):
+            continue
+        if reverted := read_revert_end(pod.said[1]):  # which is true, whatever has ended the pod
+            return reverted
+        if pod.disrupted:
             continue
         found = read_end(*pod.said)
         if found is None and pod.setup_code and not pod.deleting:

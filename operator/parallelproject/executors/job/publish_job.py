@@ -2,12 +2,12 @@
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
-from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.owner import Owner
-from parallelproject.executors.base.pod import Json, entries
-from parallelproject.executors.base.publish_pod import DEADLINE_SECONDS, KEPT_SECONDS, PUBLISH, publish_pod
+from parallelproject.executors.base.pod import Json
+from parallelproject.executors.base.publish_pod import DEADLINE_SECONDS, KEPT_SECONDS, publish_pod
 from parallelproject.executors.job import single_run
+from parallelproject.executors.job.own_pod import own_template
 from parallelproject.model import names
 from parallelproject.model.spec import Git, Spec
 from parallelproject.model.work import WorkKey
@@ -39,34 +39,8 @@ def publish_manifest(
     """
     key = WorkKey.of_publishing(number)
     pod = publish_pod(owner, spec, git, graph, plan, image)
-    template: Json = {
-        "metadata": {
-            "labels": {**inherited.labels, **labels(owner, key)},
-            "annotations": {
-                **inherited.annotations,
-                names.KUBECTL_CONTAINER: PUBLISH,
-                names.ANNOTATION_CONTAINER: PUBLISH,
-                names.ANNOTATION_PUBLISH: pod.instruction,
-            },
-        },
-        "spec": {
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            **_pull_secrets(spec),
-            "containers": [pod.container],
-            "volumes": pod.volumes,
-        },
-    }
+    instruction = (names.ANNOTATION_PUBLISH, pod.instruction)
+    template = own_template(owner, spec, key, pod.container, pod.volumes, instruction, inherited)
     made = single_run.manifest(owner, key, revision, template, DEADLINE_SECONDS, inherited=inherited)
     made["spec"]["ttlSecondsAfterFinished"] = KEPT_SECONDS
     return made
-
-
-def _pull_secrets(spec: Spec) -> Json:
-    """The image pull secrets of the pods of tasks, which also pull our images."""
-    found: dict[str, Json] = {}
-    for role in spec.roles:
-        if role.pod_template is not None:
-            pod = role.pod_template.spec.model_dump(by_alias=True, exclude_unset=True, mode="json")
-            found |= {str(entry.get("name")): dict(entry) for entry in entries(pod.get("imagePullSecrets"))}
-    return {"imagePullSecrets": list(found.values())} if found else {}

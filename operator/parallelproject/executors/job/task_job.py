@@ -51,7 +51,7 @@ from parallelproject.executors.base.pod import (
     theirs,
 )
 from parallelproject.executors.base.task_file import described_by, environment, task_document
-from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, setup_pod, single_run
+from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, revert_job, setup_pod, single_run
 from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.role_template import pod_template
@@ -75,7 +75,7 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
     problems += [*local_only(spec), *no_steps(spec), *budgets_not_observed(spec), *not_verified(spec)]
-    problems += [*too_many_hooks(spec), *hook_job.problems_of(spec)]
+    problems += [*too_many_hooks(spec), *hook_job.problems_of(spec), *revert_job.problems_of(spec)]
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
         if role.pod_template is None:

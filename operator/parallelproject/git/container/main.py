@@ -1,7 +1,7 @@
 """The command that containers run: ``pproj-git STEP [FILE]``.
 
 The steps are ``prepare``, ``after-setup``, ``deliver``, ``land``, ``salvage``, ``checkout``, ``prepare-check``,
-``report-check``, ``prepare-reading`` and ``read``.
+``report-check``, ``revert``, ``prepare-reading`` and ``read``.
 Its instruction is JSON: the fields of ``Delivery`` in camelCase, with ``workspace`` and ``private``, in FILE or in
 ``PPROJ_GIT``. Its result is JSON of at most 4 KiB, as a container's termination message may be. Exit codes: 0, and
 those of ``outcome``; an error in the program itself is 25, since the work is unchanged. ``deliver`` is ``land`` for
@@ -9,7 +9,7 @@ the container next to a task's: it waits for the command to end, and keeps the w
 ``after-setup`` is for the container that follows the one with ``spec.workspace.setup``, see ``pod_setup``.
 ``prepare-reading`` and ``read`` are ``prepare`` and ``deliver`` for an agent without a repository, see ``reading``.
 ``checkout`` is for a container of which nothing lands. ``prepare-check`` and ``report-check`` are the two steps of a
-check of what has landed, see ``checking``.
+check of what has landed, see ``checking``; ``revert`` takes work off the branch, see ``reverting``.
 """
 
 import argparse
@@ -33,6 +33,7 @@ from parallelproject.git.container.checking import PodCheck, check_out_pod, repo
 from parallelproject.git.container.pod_setup import PodSetup
 from parallelproject.git.container.pod_step import PodStep, StepEnded
 from parallelproject.git.container.reading import CommandEnded, prepare_reading, read_end
+from parallelproject.git.container.reverting import PodRevert, revert_in_pod
 from parallelproject.git.container.short_text import end_of, start_of
 from parallelproject.git.container.sidecar import Failed, Judge, SidecarFolder
 from parallelproject.git.landing.land import Landed, land
@@ -59,7 +60,7 @@ _UNITS_MAX = 8
 """Maximum number of units of a report: it shares the bytes of the result."""
 _IGNORED_SHOWN = 5
 _STEPS = ("prepare", "after-setup", "deliver", "land", "salvage", "checkout", "prepare-check", "report-check",
-          "prepare-reading", "read")  # fmt: skip
+          "revert", "prepare-reading", "read")  # fmt: skip
 _OF_READING = ("prepare-reading", "read")
 _OF_CHECKS = ("prepare-check", "report-check")
 
@@ -82,11 +83,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{asked.step} needs --state")
     if asked.step in ("prepare", "prepare-check", "prepare-reading") and bool(asked.state) != bool(asked.tools):
         parser.error("--state and --tools go together")
-    if asked.step in ("land", "salvage"):
+    if asked.step in ("land", "salvage", "revert"):
         # Stopping half-way has no benefit: work that is not safe yet would be lost.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if asked.step in _OF_CHECKS:
         return _check(asked)
+    if asked.step == "revert":
+        return _revert(asked)
     verdicts: list[EndVerdict] = []
     folder: Path | None = None
     reads_usage = False
@@ -153,6 +156,21 @@ def _check(asked: argparse.Namespace) -> int:
         code, result = instructions.of_error(error.as_outcome() if isinstance(error, GitFailedError) else error)
         message = instructions.encode(result)
     _say(said_in(message))
+    instructions.answer_text(message, asked.result)
+    return code
+
+
+def _revert(asked: argparse.Namespace) -> int:
+    """Takes work off the branch; its report is a text of its own form, unless it fails."""
+    try:
+        content = instructions.parse(instructions.asked(asked.file, VARIABLE))
+        wanted = instructions.as_type(PodRevert, content.pop("revert", {}))
+        instruction = read(json.dumps(content))
+        code, message = revert_in_pod(instruction.delivery, instruction.place, wanted)
+    except Exception as error:
+        code, result = instructions.of_error(error)
+        message = instructions.encode(result)
+        _say(said_in(message))
     instructions.answer_text(message, asked.result)
     return code
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from parallelproject.core.verification.probe import Probe, ProbeOutcome
+from parallelproject.core.verification.revert_request import RevertRequest
 from parallelproject.git.branches.commit_to_check import CommitToCheck, RewrittenError, commit_to_check
 from parallelproject.git.branches.taken_out import take_out
 from parallelproject.git.plumbing.failure import GitFailedError
@@ -45,7 +46,7 @@ def main(file: str) -> int:
 def _revert(store: GitStore, wanted: Mapping[str, Any]) -> CheckResult:
     """Takes work off the branch."""
     try:
-        done = take_out(store, wanted["number"], wanted["tasks"], wanted["dependents"], wanted["why"])
+        done = take_out(store, RevertRequest(**wanted))
     except ConflictError as error:
         say(f"the work cannot be taken off the branch: {error}")
         return CheckResult(ProbeOutcome.CONFLICT, printed=str(error))
