@@ -1,6 +1,6 @@
 """Merging in the private git directory alone: no work tree, no index, nothing that a task could have prepared."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from parallelproject.git.plumbing.changes import changes, contents
@@ -87,6 +87,29 @@ def with_marker(git: GitCommand, tree: str, paths: Iterable[str]) -> list[str]:
     done = git.run("grep", "-l", "-z", "-e", MARKER, tree, "--", *asked, codes=(0, 1))
     found = done.stdout.decode(errors="surrogateescape").split("\0")
     return [name.partition(":")[2] for name in found if name]
+
+
+def with_paths_of(store: GitStore, tree: str, commit: str, paths: Collection[str]) -> str:
+    """The tree that has some paths as another commit has them; a path that it does not have is removed.
+
+    Raises:
+        GitFailedError: git failed.
+    """
+    if not paths:
+        return tree
+    index = {"GIT_INDEX_FILE": str(store.git.directory / "merge-index")}
+    store.git.run("read-tree", tree, environment=index)
+    nothing = "0" * store.git.name_length
+    rows = dict.fromkeys(paths, f"0 {nothing}")
+    listed = store.git.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths).stdout
+    for line in listed.decode(errors="surrogateescape").split("\0"):
+        entry, _, path = line.partition("\t")
+        if path in rows:
+            mode, _, name = entry.split(" ")
+            rows[path] = f"{mode} {name}"
+    changed = "".join(f"{entry}\t{path}\0" for path, entry in rows.items()).encode(errors="surrogateescape")
+    store.git.run("update-index", "-z", "--index-info", stdin=changed, environment=index)
+    return store.git.run("write-tree", environment=index).stdout.decode().strip()
 
 
 def attributes_folder(store: GitStore, base: str) -> Path:
