@@ -786,3 +786,8 @@ class Spec(Model):
     def _null_is_default(cls, value: object) -> object:
         """YAML's ``defaults:`` with nothing below it means the defaults."""
         return {} if value is None else value
+
+
+def is_followed(spec: Spec) -> bool:
+    """Whether a cluster follows the pull request of a project: its feedback goes back to tasks."""
+    return bool(spec.git and spec.git.forge and spec.git.pull_request and spec.git.pull_request.feedback)

@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 _RECORD_MAX = 16_000_000
 """Maximum bytes of a record that is read."""
-_PIECES_MAX = 10
+_PIECES_MAX = 2
 """Of a record; the texts of findings are dropped from a larger one."""
 
 

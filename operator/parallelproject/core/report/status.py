@@ -65,6 +65,7 @@ _SAME_IF_REJECTED = (
     "currentLevel",
     "publication",
     "verification",
+    "review",
     "groups",
     "hooks",
     "limits",
@@ -171,6 +172,8 @@ def render_status(
     verified: tuple[str, str, str] | None = None,
     hooks: HookReport | None = None,
     verification: Json | None = None,
+    reviewed: tuple[str, str, str] | None = None,
+    review: Json | None = None,
     *,
     name: str,
 ) -> Json:
@@ -187,6 +190,8 @@ def render_status(
         name: The project's name, for commands.
         hooks: The hooks that have run; None: there are none.
         verification: The record of the verification; None: nothing is verified.
+        reviewed: Status, reason and message of the condition Reviewed; None: no pull request is followed.
+        review: The record of the followed pull request; None: none is.
     """
     records = plan.ledger.records
     asking = sum(bool(record.inquiry.attempt) for record in records.values())
@@ -228,6 +233,7 @@ def render_status(
             verified,
             name,
             hooks.condition if hooks else None,
+            reviewed,
         ),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
@@ -261,6 +267,8 @@ def render_status(
         status["completionTime"] = iso(int(plan.ledger.completion_time))
     if verification is not None:
         status["verification"] = verification
+    if review is not None:
+        status["review"] = review
     if published is not None and published.record is not None:
         status["publication"] = published.record
         for pull in published.record.get("pullRequests") or ():
@@ -456,6 +464,7 @@ def _conditions(
     verified: tuple[str, str, str] | None,
     name: str,
     hooked: tuple[str, str, str] | None,
+    reviewed: tuple[str, str, str] | None = None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -507,6 +516,8 @@ def _conditions(
     conditions += _health(completed, succeeded, refused, stalled, exhausted)
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
+    if reviewed is not None:
+        conditions.append((ConditionType.REVIEWED, reviewed[0], reviewed[1], _cut(reviewed[2])))
     if verified is not None:
         conditions.append((ConditionType.VERIFIED, verified[0], verified[1], _cut(verified[2])))
     if hooked is not None:

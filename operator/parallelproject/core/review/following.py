@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from parallelproject.core.followups.publishing import PublishAttempt
+from parallelproject.core.followups.publishing import PublishAttempt, Publishing
 from parallelproject.core.review.follow_report import FollowEnd, FollowReport
 from parallelproject.core.review.state import FeedbackState, ReviewFinding
 from parallelproject.core.review.taking_in import FollowedTasks, with_tasks
 from parallelproject.core.times import doubling
+from parallelproject.core.verification.packed_lines import pack
 from parallelproject.model.problem import listed
 
 Json = dict[str, Any]
@@ -23,6 +24,8 @@ FIRST_WAIT, LONGEST_WAIT = 60.0, 1800.0
 SOON = 5.0
 """The same while a check runs."""
 _RETRY_WAIT = 10.0
+_NO_REPORT = "FollowingFailed"
+"""Its report may still come: objects and their parts are observed in any order."""
 _SHOWN = 5
 _MESSAGE_MAX = 1000
 _WELL = frozenset({FollowEnd.MERGED.value, FollowEnd.APPROVED.value})
@@ -111,7 +114,8 @@ def with_reports(
     """
     news: list[ReviewFinding] = []
     for attempt in sorted(seen, key=_by_number):
-        if attempt.has_ended and attempt.number > record.number:
+        is_late = attempt.number == record.number and record.reason == _NO_REPORT and attempt.message
+        if attempt.has_ended and (attempt.number > record.number or is_late):
             before = record.state.keys
             record, found = _with_report(record, attempt, tasks, now)
             news += [one for one in found if one.key not in before]
@@ -121,15 +125,15 @@ def with_reports(
 def _with_report(
     record: FollowRecord, attempt: PublishAttempt, tasks: FollowedTasks, now: float
 ) -> tuple[FollowRecord, Sequence[ReviewFinding]]:
-    ended = float(int(min(now, attempt.ended or now)))
+    ended, is_known = float(int(min(now, attempt.ended or now))), attempt.number == record.number
     fields = _object(attempt.message)
     record = replace(record, number=attempt.number, ended=ended)
     report = FollowReport.read(fields.get("follow")) if attempt.succeeded else None
     if report is None:
-        reason = str(fields.get("reason") or "FollowingFailed")[:64]
+        reason = str(fields.get("reason") or _NO_REPORT)[:64]
         code = "" if attempt.exit_code is None else f" with exit code {attempt.exit_code}"
         message = str(fields.get("message") or f"the process ended{code} without a report")[:_MESSAGE_MAX]
-        return replace(record, tries=record.tries + 1, reason=reason, message=message), ()
+        return replace(record, tries=record.tries + (0 if is_known else 1), reason=reason, message=message), ()
     state = record.state
     for key in report.answered:
         state = state.with_answer(key)
@@ -169,6 +173,31 @@ def _pause(record: FollowRecord) -> float:
     if record.tries:
         return doubling(_RETRY_WAIT, record.tries, LONGEST_WAIT)
     return doubling(FIRST_WAIT, record.quiet, LONGEST_WAIT) if record.quiet else SOON
+
+
+def known_to_process(state: FeedbackState) -> str:
+    """What a process has to know of the feedback, packed: without texts, which only tasks read."""
+    fields = state.to_json()
+    for repairs in fields["repairs"].values():
+        for repair in repairs:
+            repair["findings"] = [{**one, "text": ""} for one in repair["findings"]]
+    return pack(json.dumps(fields))
+
+
+def published_after(publishing: Publishing, record: FollowRecord) -> Publishing:
+    """The result of a publishing after its pull request has ended, as the record has it."""
+    state = {FollowEnd.MERGED.value: "merged", FollowEnd.CLOSED.value: "closed"}.get(record.end)
+    known = publishing.record
+    if state is None or known is None or known.get("revision") != record.revision:
+        return publishing
+    pulls = [
+        {**pull, "state": state} if pull.get("url") == record.url else pull for pull in known.get("pullRequests") or ()
+    ]
+    found = {**known, "pullRequests": pulls}
+    if record.end != FollowEnd.MERGED:
+        return publishing._replace(record=found)
+    status, _, message = publishing.condition
+    return publishing._replace(record=found | {"reason": "Merged"}, condition=(status, "Merged", message))
 
 
 def for_revision(record: FollowRecord, revision: str) -> FollowRecord:

@@ -8,7 +8,7 @@ from parallelproject.core.graph.groups import tasks_by_group
 from parallelproject.core.graph.steps import steps_by_task
 from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.spec import AfterMaxRepairs, ExecutorKind, HookKind, Sandbox, Spec
+from parallelproject.model.spec import AfterMaxRepairs, ExecutorKind, ForgeType, HookKind, Sandbox, Spec, is_followed
 from parallelproject.model.status import HOOK_RUNS_MAX
 
 _OBJECT_BYTES = 1_400_000
@@ -20,6 +20,8 @@ _STEP_END_BYTES = 24
 _NOT_WORKFLOW = "is not for executor Workflow: its template has the containers"
 _VERIFICATION_BYTES = 300_000
 """Size of the record of a verification in the status, with a margin."""
+_REVIEW_BYTES = 150_000
+"""Size of the record of a followed pull request in the status, with a margin."""
 
 
 def reserved_metadata(spec: Spec) -> Iterator[Problem]:
@@ -32,7 +34,7 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: notifications, feedback on pull requests, what a workspace gets of the machine."""
+    """What only local runs have: notifications, what a workspace gets of the machine."""
     workspace = spec.workspace
     in_template = spec.executor is ExecutorKind.WORKFLOW
     mount = "mount a Secret, a ConfigMap or a volume in the podTemplate"
@@ -49,9 +51,6 @@ def local_only(spec: Spec) -> Iterator[Problem]:
     ):
         if is_set:
             yield Problem(f"spec.workspace.{field}", found, hint)
-    if spec.git and spec.git.pull_request and spec.git.pull_request.feedback is not None:
-        hint = "remove it, or use pproj run --follow; in a cluster people read the pull request, and use pproj retry"
-        yield Problem("spec.git.pullRequest.feedback", "is for local runs only", hint)
     if spec.notify is not None:
         hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
         yield Problem("spec.notify", "is for local runs only", hint)
@@ -115,6 +114,21 @@ def not_verified(spec: Spec) -> Iterator[Problem]:
         yield Problem("spec.verification.afterMaxRepairs", found, "set another one, or use pproj run")
 
 
+def not_followed(spec: Spec) -> Iterator[Problem]:
+    """Feedback on a pull request where there is none, or several, or where no task can act on it."""
+    git = spec.git
+    if git is None or git.pull_request is None or git.pull_request.feedback is None:
+        return
+    place = "spec.git.pullRequest.feedback"
+    if git.forge is None or git.forge.type is ForgeType.NONE:
+        yield Problem(place, "needs a forge with pull requests", "set spec.git.forge, or remove it")
+    elif git.is_by_task or git.is_by_level:
+        found = "is for one pull request, and spec.git makes several"
+        yield Problem(place, found, "use strategy SharedBranch and pullRequest.scope Project, or remove it")
+    if spec.executor is ExecutorKind.WORKFLOW:
+        yield Problem(place, "is not for executor Workflow: repairs run as Jobs", "remove it, or use executor Job")
+
+
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     """Whether a project does not fit into one object.
 
@@ -129,6 +143,7 @@ def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
         + _bytes_of_steps(spec)
         + outputs
         + (_VERIFICATION_BYTES if spec.verification else 0)
+        + (_REVIEW_BYTES if is_followed(spec) else 0)
     )
     if size > _OBJECT_BYTES:
         found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"

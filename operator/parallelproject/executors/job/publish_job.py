@@ -6,7 +6,7 @@ from parallelproject.executors.base.identity import labels
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.pod import Json, entries
-from parallelproject.executors.base.publish_pod import DEADLINE_SECONDS, KEPT_SECONDS, PUBLISH, publish_pod
+from parallelproject.executors.base.publish_pod import DEADLINE_SECONDS, FOLLOW, KEPT_SECONDS, PUBLISH, publish_pod
 from parallelproject.executors.job import single_run
 from parallelproject.model import names
 from parallelproject.model.spec import Git, Spec
@@ -23,8 +23,9 @@ def publish_manifest(
     number: int,
     image: str,
     inherited: Inherited = NOTHING_INHERITED,
+    follow: Json | None = None,
 ) -> Json:
-    """The Job of attempt ``number`` at publishing.
+    """The Job of attempt ``number`` at publishing, or at following the pull request.
 
     Args:
         owner: The project.
@@ -36,16 +37,18 @@ def publish_manifest(
         number: Of the attempt, of all of this project.
         image: The image that has ``pproj-publish``.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
+        follow: The fields of ``FollowRequest``; None: it publishes.
     """
-    key = WorkKey.of_publishing(number)
-    pod = publish_pod(owner, spec, git, graph, plan, image)
+    key = WorkKey.of_following(number) if follow else WorkKey.of_publishing(number)
+    name = FOLLOW if follow else PUBLISH
+    pod = publish_pod(owner, spec, git, graph, plan, image, name, follow)
     template: Json = {
         "metadata": {
             "labels": {**inherited.labels, **labels(owner, key)},
             "annotations": {
                 **inherited.annotations,
-                names.KUBECTL_CONTAINER: PUBLISH,
-                names.ANNOTATION_CONTAINER: PUBLISH,
+                names.KUBECTL_CONTAINER: name,
+                names.ANNOTATION_CONTAINER: name,
                 names.ANNOTATION_PUBLISH: pod.instruction,
             },
         },
