@@ -13,6 +13,8 @@ from parallelproject.core.review.observed import marks_in
 from rig.errors import ApiError
 from rig.fixtures import gitea
 from rig.gitearepository import Repository
+from tests.controller.audit import AuditLog
+from tests.controller.checks import acted_before_written
 from tests.controller.cluster import Json, Namespace, condition, has_completed, role, rows, spec, task
 from tests.controller.operator_process import OperatorProcess
 from tests.controller.real_pods import PROJECT, RealPods
@@ -107,9 +109,9 @@ def bad_in_b(repository: Repository, sha: str) -> str | tuple[str, str] | None:
 
 
 def test_a_red_check_and_a_comment_are_acted_on_by_their_tasks_and_it_is_merged(
-    followed: FollowedProject, operator: OperatorProcess
+    followed: FollowedProject, operator: OperatorProcess, audit: AuditLog
 ) -> None:
-    repository = followed.repository
+    repository, since = followed.repository, audit.position()
     repository.protect("main", ["ci"])
     followed.create(merge="WhenChecksPass")
     followed.until_followed()
@@ -138,3 +140,74 @@ def test_a_red_check_and_a_comment_are_acted_on_by_their_tasks_and_it_is_merged(
     assert {row["task"]: row["rounds"] for row in done["status"]["review"]["rounds"]} == {"a": 1, "b": 1}
     reasons = [reason for reason, _ in followed.ns.events(PROJECT)]
     assert reasons.count("Feedback") == 2
+    assert acted_before_written(audit.events(since, followed.ns.name)) == []
+
+
+def test_a_conflict_with_the_base_is_resolved_by_the_task_of_the_file_and_no_marker_is_on_the_branch(
+    followed: FollowedProject,
+) -> None:
+    repository = followed.repository
+    followed.create(merge="WhenChecksPass")
+    followed.until_followed()
+    repository.commit("main", {"c.txt": "1\nof main\n3\n", "new.txt": "of main\n"}, "The same file on main")
+    with checking(repository, lambda sha: "success" if has_base(repository, sha) else None):
+        done = followed.until_reviewed("True", "Merged")
+    assert {task: row["attempts"] for task, row in rows(done).items()} == {"a": 1, "b": 1, "c": 2}
+    text = repository.text("c.txt")
+    assert "of main" in text
+    assert "good" in text
+    assert "<<<" not in text
+    assert repository.text("new.txt") == "of main\n"
+    assert followed.replies() == ["conflict"]
+    resolved = repository.about(str(repository.pulls()[0]["head"]["sha"]))
+    assert len(resolved["parents"]) == 2, "the branch has a merge of the base"
+    assert [notes for report in followed.reports for notes in report["follow"].get("answered", ())]
+
+
+def has_base(repository: Repository, sha: str) -> bool:
+    """Whether a commit has what is new on main, and no marker."""
+    try:
+        return repository.text("new.txt", sha) == "of main\n" and "<<<" not in repository.text("c.txt", sha)
+    except ApiError as error:
+        if error.status == 404:
+            return False
+        raise
+
+
+def test_after_its_rounds_people_are_asked(followed: FollowedProject) -> None:
+    followed.create(feedback={"maxRounds": 1})
+    with checking(followed.repository, lambda sha: ("failure", "b.txt:1: never good")):
+        waits = followed.until_reviewed("False", "WaitingForPeople")
+    assert "the check ci fails" in condition(waits, "Reviewed")["message"]
+    assert {task: row["attempts"] for task, row in rows(waits).items()} == {"a": 1, "b": 2, "c": 1}
+    said = [(reason, text[:33]) for reason, text in followed.ns.events(PROJECT)]
+    assert ("LeftToPeople", "RoundsOver: the check ci fails on") in said
+    assert len(of_following(followed.ns)) == 1, "the Jobs before the last one are removed"
+    assert followed.replies() == ["check"]
+
+
+def of_following(ns: Namespace) -> list[Json]:
+    return [job for job in ns.jobs("") if job["metadata"]["labels"].get("parallelproject.io/kind") == "Follow"]
+
+
+def test_a_project_that_is_stopped_or_suspended_is_not_followed(followed: FollowedProject) -> None:
+    followed.create()
+    followed.until_followed()
+    followed.ns.patch({"suspend": True}, PROJECT)
+    followed.wait(lambda _: not followed.followers(), "the process to be stopped")
+    followed.ns.patch({"suspend": False}, PROJECT)
+    followed.until_followed()
+    followed.ns.patch({"stop": True}, PROJECT)
+    followed.wait(lambda _: not followed.followers(), "the process to be stopped")
+    followed.ns.delete(PROJECT)
+    followed.ns.until(lambda: not followed.ns.jobs(), "all Jobs to go with it")
+
+
+def test_where_it_cannot_be_followed_it_is_not_accepted(ns: Namespace) -> None:
+    git = {
+        "url": "https://git.example/x.git", "forge": {"type": "Gitea"},
+        "pullRequest": {"scope": "Level", "feedback": {}},
+    }  # fmt: skip
+    ns.create(spec(task("a"), git=git))
+    refused = ns.wait(lambda p: condition(p, "Accepted")["status"] == "False", "a refusal")
+    assert "is for one pull request, and spec.git makes several" in condition(refused, "Accepted")["message"]
