@@ -179,11 +179,8 @@ def acted_before_written(events: Sequence[Json]) -> list[str]:
             notes = answer["spec"]["template"]["metadata"]["annotations"]
             repair = json.loads(notes.get(f"{LABEL}/delivery", "{}")).get("repair", 0)
             task = answer["metadata"]["labels"].get(f"{LABEL}/task", "")
-            known = [
-                len(read_verification(each).state.repairs.get(task, ()))
-                + len(read_review(each).state.repairs.get(task, ()))
-                for each in written
-            ]
+            states = [(read_verification(each).state, read_review(each).state) for each in written]
+            known = [sum(len(state.repairs.get(task, ())) for state in both) for both in states]
             if repair and repair not in known:
                 found.append(f"{name} was created, and the status has {known} repairs")
         elif ref.get("resource") == "jobs" and event["verb"] == "delete" and "-test-" in name:

@@ -120,11 +120,11 @@ def test_what_is_new_is_reported_once_and_answered_once_also_after_a_kill(proces
     until(process.replies, "a reply")
     killed.kill()
     killed.wait()
-    found = process.run()
+    found = process.run(seconds=0)
     assert len(found.answered) == len(process.replies()) == 2
     assert process.record.state.unanswered == []
     assert any(commit in text for text in process.repository.comments(process.number))
-    assert not process.run().answered
+    assert not process.run(seconds=0).answered
 
 
 def test_it_ends_with_the_pull_request(process: Process) -> None:
@@ -158,7 +158,7 @@ def test_a_conflict_names_the_files_and_is_joined_when_it_is_resolved(process: P
     assert process.record.state.incoming[0].commit == onto
     process.land("a", "both", repair=1)
     process.attempts["a"] = 2
-    found = process.run()
+    found = process.run(seconds=0)
     assert found.answered == (one.key,)
     tip = process.repository.tip(BRANCH)
     assert tip
