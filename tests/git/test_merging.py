@@ -7,7 +7,7 @@ import pytest
 
 from parallelproject.git.branches.followed_branch import FollowedBranch
 from parallelproject.git.branches.remote_branches import Branches
-from parallelproject.git.plumbing.delivery import Merging
+from parallelproject.git.plumbing.delivery import ConflictMerge
 from parallelproject.git.plumbing.outcome import BranchRewrittenError, Outcome, PolicyError
 from tests.git.remote import BRANCH, RUN, Attempt, Remote, git
 
@@ -28,7 +28,7 @@ def followed(remote: Remote) -> FollowedBranch:
 
 
 def resolving(remote: Remote, task: str, commit: str, **fields: Any) -> Attempt:
-    merging = Merging(commit=commit, paths=(f"{task}.txt",))
+    merging = ConflictMerge(commit=commit, paths=(f"{task}.txt",))
     return remote.attempt(task, 2, repair=1, depth=0, merging=merging, **fields)
 
 
@@ -103,4 +103,4 @@ def test_a_base_that_was_rewritten_ends_the_attempt(remote: Remote, conflict: st
 
 def test_it_needs_the_whole_history(tmp_path: Path, remote: Remote) -> None:
     with pytest.raises(PolicyError, match="depth 0"):
-        remote.attempt("a", merging=Merging(commit="a" * 40))
+        remote.attempt("a", merging=ConflictMerge(commit="a" * 40))

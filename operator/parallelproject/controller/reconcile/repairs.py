@@ -7,7 +7,7 @@ from parallelproject.core.verification.sentences import change_words
 from parallelproject.core.verification.state import Repair
 from parallelproject.executors.base.executor import RepairStart
 from parallelproject.executors.base.task_file import end_of, review_feedback, verification_feedback
-from parallelproject.git.plumbing.delivery import Merging
+from parallelproject.git.plumbing.delivery import ConflictMerge
 from parallelproject.git.plumbing.trailers import TASK
 from parallelproject.model.spec import Spec, WorkspaceHistory, is_followed
 
@@ -50,11 +50,11 @@ def _of_review(project: Project, number: int, repair: FeedbackRepair, show: str)
     return RepairStart(number, review_feedback(texts, show), _merging(project, repair))
 
 
-def _merging(project: Project, repair: FeedbackRepair) -> Merging | None:
+def _merging(project: Project, repair: FeedbackRepair) -> ConflictMerge | None:
     """The conflict that a repair resolves."""
     for one in repair.findings:
         if one.kind is FindingKind.CONFLICT:
             known = project.known_review.state.incoming
             branch = next((each for each in known if each.group == one.group), None)
-            return Merging(commit=branch.commit, paths=one.paths) if branch else None
+            return ConflictMerge(commit=branch.commit, paths=one.paths) if branch else None
     return None

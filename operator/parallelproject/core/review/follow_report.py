@@ -35,7 +35,7 @@ class FollowEnd(StrEnum):
     MERGED = "Merged"
     CLOSED = "Closed"
     NONE = "NoPullRequest"
-    """There is none."""
+    """The branch has no pull request."""
 
     @property
     def is_last(self) -> bool:

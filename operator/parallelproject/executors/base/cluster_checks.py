@@ -115,7 +115,7 @@ def not_verified(spec: Spec) -> Iterator[Problem]:
 
 
 def not_followed(spec: Spec) -> Iterator[Problem]:
-    """Feedback on a pull request where there is none, or several, or where no task can act on it."""
+    """Feedback on a pull request where nothing is opened, or several, or where no task can act on it."""
     git = spec.git
     if git is None or git.pull_request is None or git.pull_request.feedback is None:
         return

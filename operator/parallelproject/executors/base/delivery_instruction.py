@@ -7,7 +7,7 @@ from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.step_at import NO_STEPS, StepAt
 from parallelproject.git.plumbing.address import parse
-from parallelproject.git.plumbing.delivery import Delivery, Merging, Person
+from parallelproject.git.plumbing.delivery import ConflictMerge, Delivery, Person
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, task_branch
 from parallelproject.model.branches import landing_branch, level_branch, offered_branch
@@ -43,7 +43,7 @@ def instruction(
     setup: Json | None = None,
     at: StepAt = NO_STEPS,
     message_max: int = 0,
-    merging: Merging | None = None,
+    merging: ConflictMerge | None = None,
 ) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 

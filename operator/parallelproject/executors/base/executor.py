@@ -18,7 +18,7 @@ from parallelproject.core.planner.step_at import NO_STEPS, StepAt
 from parallelproject.core.verification.check_run import CheckLaunch
 from parallelproject.core.verification.probe import Probe
 from parallelproject.executors.base.owner import Owner
-from parallelproject.git.plumbing.delivery import Merging
+from parallelproject.git.plumbing.delivery import ConflictMerge
 from parallelproject.kube.client import collection
 from parallelproject.model.spec import Spec
 from parallelproject.model.work import WorkKey
@@ -105,7 +105,7 @@ class RepairStart(NamedTuple):
     """Of the repairs of this task."""
     feedback: str
     """What its work breaks, or what its pull request has as feedback."""
-    merging: Merging | None = None
+    merging: ConflictMerge | None = None
     """The conflict of the branch that it resolves, if it does."""
 
 

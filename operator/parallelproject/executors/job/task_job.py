@@ -56,7 +56,7 @@ from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, set
 from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.role_template import pod_template
-from parallelproject.git.plumbing.delivery import Merging
+from parallelproject.git.plumbing.delivery import ConflictMerge
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, Spec
@@ -136,7 +136,7 @@ def job_manifest(
     repair: int = 0,
     at: StepAt = NO_STEPS,
     before: AgentSession | None = None,
-    merging: Merging | None = None,
+    merging: ConflictMerge | None = None,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 

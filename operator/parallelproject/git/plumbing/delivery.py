@@ -76,7 +76,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Merging:
+class ConflictMerge:
     """A conflict of the branch that a task resolves."""
 
     commit: str
@@ -102,7 +102,7 @@ class Delivery:
     """Number of the repair of the task's landed work; 0: the task's own work."""
     continues: str = ""
     """The ref of held work of the task that it follows on; empty: it starts at the tip of the branch."""
-    merging: Merging | None = None
+    merging: ConflictMerge | None = None
     """The conflict that it resolves, which needs all of the history; None: it resolves none."""
     title: str = ""
     """The commit's first line; the task's id when empty."""

@@ -5,7 +5,7 @@ other, without a marker; who publishes the branch makes the merge of that (``bra
 """
 
 from parallelproject.git.plumbing.commit import make_commit
-from parallelproject.git.plumbing.delivery import Merging
+from parallelproject.git.plumbing.delivery import ConflictMerge
 from parallelproject.git.plumbing.merge import merged_with_markers, with_marker, with_paths_of
 from parallelproject.git.plumbing.outcome import BranchRewrittenError
 from parallelproject.git.plumbing.store import GitStore
@@ -17,7 +17,7 @@ _NOBODY = {f"GIT_{who}_{what}": "parallelproject" for who in ("AUTHOR", "COMMITT
 """So that the commit is the same each time it is made."""
 
 
-def merged(store: GitStore, base: str, merging: Merging) -> str:
+def merged(store: GitStore, base: str, merging: ConflictMerge) -> str:
     """The commit on a base that has all of the merge, with conflict markers in the files of the task; the files of
     other tasks are as in the base. It is never pushed.
 
@@ -39,7 +39,7 @@ def merged(store: GitStore, base: str, merging: Merging) -> str:
     return make_commit(store, tree, [base], text, _NOBODY, signed=False)
 
 
-def unresolved(store: GitStore, tree: str, merging: Merging) -> list[Violation]:
+def unresolved(store: GitStore, tree: str, merging: ConflictMerge) -> list[Violation]:
     """The files of the task that still have conflict markers."""
     found = "still has conflict markers"
     return [Violation("ConflictMarker", path, found, False) for path in with_marker(store.git, tree, merging.paths)]
