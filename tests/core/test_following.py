@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parallelproject.core.followups.publishing import PublishAttempt, Publishing
+from parallelproject.core.report.attention import condition_of as attention
+from parallelproject.core.report.attention import need_of_review, needs_of_status
 from parallelproject.core.report.review_status import read_review, render_review
 from parallelproject.core.review.ages import PENDING_MAX, ReviewAges
 from parallelproject.core.review.current_repair import repair_at
@@ -87,6 +89,8 @@ def test_an_end_without_a_report_is_tried_again_and_a_late_report_counts() -> No
     late = taken(record, ended(1, report(FollowEnd.FEEDBACK, CHECK)))
     assert (late.tries, late.state.floors) == (0, {"b": 2})
     refused = ended(2, None, message='{"reason": "ForgeRefused", "message": "HTTP 401"}', exit_code=23)
+    stopped = taken(record, ended(2, None, is_stopped=True))
+    assert (stopped.number, stopped.tries) == (2, 1), "a process that was stopped has not failed"
     record = taken(record, refused)
     assert condition_of(record, is_due=True) == ("Unknown", "ForgeRefused", "HTTP 401")
     assert record.tries == 2
@@ -110,6 +114,20 @@ def test_how_it_ends(end: FollowEnd, status: str, launches: bool) -> None:
     assert later.is_settled is (status != "Unknown")
     other = following(for_revision(record, "r2"), "r2", [], 1000.0)
     assert other.launch == 2, "what is published anew is followed anew"
+
+
+def test_what_only_people_can_solve_is_in_their_inbox() -> None:
+    record = taken(RECORD, ended(1, report(FollowEnd.PEOPLE, waiting=("a comment",))))
+    reviewed = condition_of(record, is_due=True)
+    fields = dict(zip(("status", "reason", "message"), reviewed, strict=True))
+    (need,) = needs_of_status({"conditions": [{"type": "Reviewed", **fields}]}, [])
+    assert need.command("p") == "pproj get p"
+    reason, text = attention([need], "p") or ("", "")
+    assert reason == "Review"
+    assert text.startswith(
+        f"the pull request needs a person: the pull request has feedback that no task acts on: {URL}"
+    )
+    assert need_of_review(("Unknown", "Following", "")) is None
 
 
 def test_a_merge_shows_in_the_publication() -> None:

@@ -13,7 +13,7 @@ from parallelproject.controller.actions.removal import Removal
 from parallelproject.controller.projects.feed import Feed
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.project_source import ProjectSource
-from parallelproject.core.followups.publishing import PublishAttempt, Publishing
+from parallelproject.core.followups.publishing import WELL, PublishAttempt, Publishing
 from parallelproject.core.followups.success import is_success
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.plan import Plan
@@ -93,7 +93,8 @@ class FollowRound:
         is_stopped = spec.stop or project.deleting or bool(decided.stopped)
         is_allowed = not (is_stopped or spec.suspend)
         has_ended = decided.completed and is_success(graph, decided)
-        is_due = has_ended and published.is_settled and published.condition[0] == "True"
+        is_nothing = published.condition[:2] == ("True", WELL["Nothing"])
+        is_due = has_ended and published.is_settled and published.condition[0] == "True" and not is_nothing
         revision = str((published.record or {}).get("revision") or "")
         if is_due:
             record = for_revision(record, revision)
@@ -104,9 +105,9 @@ class FollowRound:
             Reason.SUSPENDED if spec.suspend else Reason.STOPPED,
         )  # fmt: skip
         if not is_due:
-            is_refused = has_ended and published.condition[0] == "False"
-            condition = published.condition if is_refused else condition_of(record, is_due=False)
-            return Followed(condition, published, is_settled=is_refused)
+            says = has_ended and (published.condition[0] == "False" or is_nothing)
+            condition = published.condition if says else condition_of(record, is_due=False)
+            return Followed(condition, published, is_settled=says)
         found = following(record, revision, seen, now)
         is_known = is_written and record is project.known_review
         if found.launch and is_allowed and is_known and self._source.is_surely_there(project):

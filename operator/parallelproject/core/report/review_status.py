@@ -33,7 +33,7 @@ def render_review(record: FollowRecord) -> Json:
 
 
 def read_review(status: Mapping[str, Any]) -> FollowRecord:
-    """The record in a status. One that is not in our format is none: then the pull request is followed from the start."""
+    """The record in a status. One that is not in our format is none: it is followed from the start."""
     found = status.get("review")
     if not isinstance(found, Mapping):
         return FollowRecord()

@@ -23,6 +23,7 @@ from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.planner.spending import RoleSpending, ends, is_whole, role_at_end
 from parallelproject.core.report.attention import (
     condition_of,
+    need_of_review,
     need_of_verification,
     needs_of_plan,
     waits_only_for_people,
@@ -478,7 +479,8 @@ def _conditions(
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     done = f"{counts[_SUCCEEDED]} of {total} tasks succeeded"
     broken = need_of_verification(verified)
-    needs = [*([broken] if broken else []), *needs_of_plan(graph, plan)]
+    asked = need_of_review(reviewed)
+    needs = [*([broken] if broken else []), *([asked] if asked else []), *needs_of_plan(graph, plan)]
     attention = condition_of(needs, name) if deletion is None else None
     is_stalled = attention is not None and waits_only_for_people(plan, verified)
     stalled = (str(ConditionType.NEEDS_ATTENTION), attention[1]) if attention and is_stalled else None

@@ -129,6 +129,8 @@ def _with_report(
     fields = _object(attempt.message)
     record = replace(record, number=attempt.number, ended=ended)
     report = FollowReport.read(fields.get("follow")) if attempt.succeeded else None
+    if report is None and attempt.is_stopped:
+        return record, ()
     if report is None:
         reason = str(fields.get("reason") or _NO_REPORT)[:64]
         code = "" if attempt.exit_code is None else f" with exit code {attempt.exit_code}"

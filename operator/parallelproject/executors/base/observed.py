@@ -173,6 +173,7 @@ class ObservedAttempts:
                 PublishAttempt(
                     attempt.number, self.claim(key), has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
                     attempt.exit_code, attempt.exit_code == PolicyError.exit_code, report,
+                    attempt.phase is Phase.STOPPED,
                 )
             )  # fmt: skip
         return found
