@@ -6,6 +6,7 @@ The operator decides from it, by the same rules as the process. What does not fi
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
+from itertools import islice
 from typing import Any, NamedTuple
 
 from parallelproject.core.review.state import FindingKind, IncomingBranch, ReviewFinding, read_finding
@@ -17,6 +18,8 @@ _TEXTS = (16_000, 8_000, 4_000, 2_000, 1_000, 500, 200)
 """Maximum characters of the text of a finding, tried in turn until all fit."""
 _ANSWERED_MAX, _ANSWERED_BYTES = 50, 900
 _WAITING_MAX, _WAITING_SHOWN, _URL_MAX = 5, 100, 300
+_NAME_MAX, _FINDINGS_MAX = 100, 200
+"""Bounds of what is read: whoever may write the status of a pod may write any report."""
 _PATHS_MAX = 100
 """Files of one conflict; of one with more, people are asked."""
 
@@ -101,13 +104,13 @@ class FollowReport(NamedTuple):
         try:
             return cls(
                 FollowEnd(found["end"]),
-                str(found["url"]),
-                str(found["state"]),
-                str(found["sha"]),
-                tuple(_read(str(found.get("findings") or ""))),
-                tuple((str(commit), str(name)) for commit, name in found.get("onto", ())),
-                tuple(map(str, found.get("answered", ()))),
-                tuple(map(str, found.get("waiting", ()))),
+                str(found["url"])[:_URL_MAX],
+                str(found["state"])[:_NAME_MAX],
+                str(found["sha"])[:_NAME_MAX],
+                tuple(islice(_read(str(found.get("findings") or "")), _FINDINGS_MAX)),
+                tuple((str(commit)[:_NAME_MAX], str(name)[:_URL_MAX]) for commit, name in found.get("onto", ())[:1]),
+                tuple(str(key)[:_NAME_MAX] for key in found.get("answered", ())[:_ANSWERED_MAX]),
+                tuple(str(text)[:_WAITING_SHOWN] for text in found.get("waiting", ())[:_WAITING_MAX]),
                 found.get("pending") is True,
             )
         except (KeyError, TypeError, ValueError, RecursionError):
@@ -141,14 +144,20 @@ def cut_middle(text: str, most: int) -> str:
 
 
 def _packed(findings: Iterable[ReviewFinding], length: int) -> str:
-    rows = (one._replace(text=cut_middle(one.text, length), title=one.title[:length]) for one in findings)
+    rows = (
+        one._replace(text=cut_middle(one.text, length), title=one.title[: min(length, _URL_MAX)]) for one in findings
+    )
     return pack("".join(f"{json.dumps(row._asdict())}\n" for row in rows))
 
 
 def _read(packed: str) -> Iterable[ReviewFinding]:
     for line in unpack(packed).split("\n") if packed else ():
         if line:
-            yield read_finding(json.loads(line))
+            one = read_finding(json.loads(line))
+            yield one._replace(
+                key=one.key[:_URL_MAX], task=one.task[:_NAME_MAX], title=one.title[:_URL_MAX],
+                text=cut_middle(one.text, _TEXTS[0]), thread=one.thread[:_NAME_MAX], paths=one.paths[:_PATHS_MAX],
+            )  # fmt: skip
 
 
 def _first(texts: Iterable[str], most: int) -> list[str]:
