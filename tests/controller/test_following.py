@@ -4,6 +4,7 @@ The nodes are fake; our containers run as processes, with a real Gitea.
 """
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from tests.gitea.conftest import repository, token, users
 from tests.gitea.setup import REVIEWER, checking, mounted
 
 __all__ = ["gitea", "repository", "token", "users"]
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.sampled(3, of_file=True)]
 
 BRANCH = f"parallel/{PROJECT}"
 SCRIPT = """
@@ -140,6 +141,27 @@ def test_a_red_check_and_a_comment_are_acted_on_by_their_tasks_and_it_is_merged(
     assert {row["task"]: row["rounds"] for row in done["status"]["review"]["rounds"]} == {"a": 1, "b": 1}
     reasons = [reason for reason, _ in followed.ns.events(PROJECT)]
     assert reasons.count("Feedback") == 2
+    assert acted_before_written(audit.events(since, followed.ns.name)) == []
+
+
+def test_an_operator_killed_at_any_moment_gives_feedback_once(
+    followed: FollowedProject, operator: OperatorProcess, audit: AuditLog
+) -> None:
+    repository, since = followed.repository, audit.position()
+    followed.create(merge="WhenChecksPass")
+
+    def goes_on(project: Json, seen: int) -> bool:
+        return len(followed.events) > seen or condition(project, "Reviewed").get("status") == "True"
+
+    with checking(repository, lambda sha: bad_in_b(repository, sha)):
+        for _ in range(7):
+            followed.wait(partial(goes_on, seen=len(followed.events)), "something to happen")
+            operator.kill()
+            followed.run()
+            operator.start()
+        done = followed.until_reviewed("True", "Merged")
+    assert {task: row["attempts"] for task, row in rows(done).items()} == {"a": 1, "b": 2, "c": 1}
+    assert followed.replies() == ["check"]
     assert acted_before_written(audit.events(since, followed.ns.name)) == []
 
 
