@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from parallelproject.core.report.review_status import read_review
 from parallelproject.core.report.verification_status import read_verification
 from parallelproject.core.verification.check_message import CHECKED_OUT, checkout_message, end_message
 from parallelproject.core.verification.landed_work import LandedWork
@@ -211,13 +212,14 @@ def acted_before_written(events: Sequence[Json]) -> list[str]:
         if ref.get("resource") == "parallelprojects":
             is_known = answer.get("kind") == "ParallelProject"
             status = (answer if is_known else asked).get("status")
-            if isinstance(status, dict) and "verification" in status:
+            if isinstance(status, dict) and status.keys() & {"verification", "review"}:
                 written.append(status)
         elif ref.get("resource") == "jobs" and event["verb"] == "create" and answer.get("kind") == "Job":
             notes = answer["spec"]["template"]["metadata"]["annotations"]
             repair = json.loads(notes.get(f"{LABEL}/delivery", "{}")).get("repair", 0)
             task = answer["metadata"]["labels"].get(f"{LABEL}/task", "")
-            known = [len(read_verification(each).state.repairs.get(task, ())) for each in written]
+            states = [(read_verification(each).state, read_review(each).state) for each in written]
+            known = [sum(len(state.repairs.get(task, ())) for state in both) for both in states]
             if repair and repair not in known:
                 found.append(f"{name} was created, and the status has {known} repairs")
             reverts = json.loads(notes.get(f"{LABEL}/check", "{}")).get("revert")

@@ -14,10 +14,8 @@ from parallelproject.local.state.directory import StateDirectory
 def checked(*floors: int) -> Any:
     """A verification with repairs of the task ``a``."""
     repairs = [Repair(floor, "test", 1, "c") for floor in floors]
-    return SimpleNamespace(
-        repair=lambda task: (len(repairs), repairs[-1]) if repairs and task == "a" else None,
-        feedback=lambda *arguments: "of a check",
-    )
+    state = SimpleNamespace(repairs={"a": tuple(repairs)} if repairs else {})
+    return SimpleNamespace(state=state, feedback=lambda *arguments: "of a check")
 
 
 def reviewed(folder: Path, *floors: int) -> LocalFeedback:

@@ -178,7 +178,8 @@ class Forge(Model):
 
 
 class Feedback(Model):
-    """What of a pull request goes back to the task that owns the lines. In a local run only, with --follow."""
+    """What of a pull request goes back to the task that owns the lines: in a local run with --follow, in a cluster
+    always."""
 
     checks: StrictBool = True
     """Whether failed checks do."""
@@ -208,8 +209,9 @@ class PullRequest(Model):
     merge: MergeMode = MergeMode.MANUAL
     """Manual: a person merges it. WhenChecksPass: the operator merges exactly the commit whose checks passed."""
     feedback: Feedback | None = None
-    """Which feedback goes back to tasks. In a local run only, where pproj run --follow and pproj publish --follow read
-    it; all of it by default."""
+    """Which feedback goes back to tasks. In a cluster nothing does without it; not with executor Workflow. A local run
+    with pproj run --follow or pproj publish --follow reads it, where all of it goes back by default. It needs scope
+    Project and strategy SharedBranch."""
 
 
 class Git(Model):
@@ -785,3 +787,8 @@ class Spec(Model):
     def _null_is_default(cls, value: object) -> object:
         """YAML's ``defaults:`` with nothing below it means the defaults."""
         return {} if value is None else value
+
+
+def is_followed(spec: Spec) -> bool:
+    """Whether a cluster follows the pull request of a project: its feedback goes back to tasks."""
+    return bool(spec.git and spec.git.forge and spec.git.pull_request and spec.git.pull_request.feedback)

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import Field
 
 from parallelproject.model.base import Model
+from parallelproject.model.review_status import ReviewStatus
 from parallelproject.model.spec import MAX_TASKS
 from parallelproject.model.verification_status import VerificationStatus
 
@@ -186,6 +187,8 @@ class ConditionType(StrEnum):
     COMPLETED = "Completed"
     SUCCEEDED = "Succeeded"
     PUBLISHED = "Published"
+    REVIEWED = "Reviewed"
+    """With feedback on the pull request: True once it is merged or approved, False when a person has to act."""
     LIMITED = "Limited"
     BUDGET_EXHAUSTED = "BudgetExhausted"
     """True while nothing runs and tasks wait for a larger limit of a budget; False in other projects with budgets."""
@@ -561,5 +564,7 @@ class Status(Model):
     """The result of the last publishing; with a forge."""
     verification: VerificationStatus | None = None
     """What is verified, and what is repaired; with spec.verification."""
+    review: ReviewStatus | None = None
+    """The feedback on the pull request; with spec.git.pullRequest.feedback."""
     metrics: Metrics | None = None
     """Figures of the run."""

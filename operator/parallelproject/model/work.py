@@ -15,6 +15,8 @@ class WorkKind(StrEnum):
     """An attempt at a task of the spec."""
     PUBLISH = "Publish"
     """An attempt at publishing what has landed, of the whole project."""
+    FOLLOW = "Follow"
+    """A look at the pull request of the whole project, for some minutes."""
     VERIFY = "Verify"
     """A run of a check of what has landed; the step is the name of the check."""
     HOOK = "Hook"
@@ -60,6 +62,11 @@ class WorkKey(NamedTuple):
         return cls(WorkKind.PUBLISH, "", "", attempt)
 
     @classmethod
+    def of_following(cls, number: int) -> Self:
+        """A process that follows the pull request."""
+        return cls(WorkKind.FOLLOW, "", "", number)
+
+    @classmethod
     def of_check(cls, check: str, number: int) -> Self:
         """A run of a check of the verification."""
         return cls(WorkKind.VERIFY, "", check, number)
@@ -96,9 +103,12 @@ class WorkKey(NamedTuple):
 
 PUBLISHING = Work(WorkKind.PUBLISH)
 """Publishing, of which a project has one."""
+FOLLOWING = Work(WorkKind.FOLLOW)
+"""Following its pull request."""
 _WITHOUT_TASK = {
     WorkKind.TASK: "?",
     WorkKind.PUBLISH: "publishing",
+    WorkKind.FOLLOW: "following",
     WorkKind.VERIFY: "verification",
     WorkKind.HOOK: "hook",
 }

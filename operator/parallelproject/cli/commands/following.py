@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from parallelproject.cli.commands.local_publish import asked_credentials, publish_request, result_line
 from parallelproject.cli.output import terminal
 from parallelproject.cli.output.failure import Failure
+from parallelproject.core.review.ages import ReviewAges
 from parallelproject.core.review.follow_step import SETTLE, FeedbackSeen, FollowStep, follow_step, waits_for
 from parallelproject.core.review.pace import LONGEST, RequestBudget
 from parallelproject.local.delivery.push import PushedBranch, address_of, remote_of
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from parallelproject.forge.publishing.request import PublishRequest
     from parallelproject.local.delivery.target import LandingTarget
     from parallelproject.local.following.reviewed_run import ReviewedRun
-
-_PENDING_MAX = 300.0
-"""Seconds that a failed check waits for the others of its commit: their failures are acted on together."""
 
 
 class _Delivered(NamedTuple):
@@ -92,7 +90,7 @@ class _Following:
         self.delivered: _Delivered | None = None
         self.is_delivered = False
         self._budget = RequestBudget(at=time.monotonic())
-        self._first_seen: dict[str, float] = {}
+        self._ages = ReviewAges()
         self._said: set[str] = set()
 
     def deliver(self, target: "LandingTarget", instruction: Mapping[str, Any], say: Callable[[str], None]) -> None:
@@ -186,10 +184,10 @@ class _Following:
                     terminal.say(f"{pull.url} is {pull.state}")
                     return EXIT_SUCCEEDED if pull.state is PullState.MERGED else EXIT_FAILED
                 found = await review.observe(pull)
-                is_late = self._age(f"failed {found.sha}", bool(found.failed)) >= _PENDING_MAX
+                now = time.monotonic()
                 seen = await asyncio.to_thread(
                     delivered.run.look, found, delivered.request.base, delivered.succeeded,
-                    has_checks=is_late or not found.is_pending,
+                    has_checks=self._ages.has_checks(found, now),
                 )  # fmt: skip
             except (TransientError, RunError) as error:  # a laptop is not always connected
                 self._say_once(f"warning: {error}; it is tried again")
@@ -201,8 +199,9 @@ class _Following:
                 terminal.say(f"{finding.task}: {finding.title}")
             try:
                 step = follow_step(
-                    found, seen, self._unchecked(found), merges=delivered.request.merge is MergeMode.WHEN_CHECKS_PASS
-                )
+                    found, seen, self._ages.unchecked(found, now),
+                    merges=delivered.request.merge is MergeMode.WHEN_CHECKS_PASS,
+                )  # fmt: skip
                 if step is FollowStep.RUN:
                     return None
                 end = await self._end(step, found, seen, pull, delivered, forge, review)
@@ -241,11 +240,6 @@ class _Following:
                 await self._merge(delivered.request, 0.0 if found.has_passed else SETTLE)
         return None
 
-    def _unchecked(self, found: "PullReview") -> float:
-        """Seconds for which a commit has had no check; 0 if it has some."""
-        has_checks = found.has_passed or found.failed or found.stopped or found.is_pending
-        return 0.0 if has_checks else self._age(f"none {found.sha}", is_seen=True)
-
     async def _merge(self, request: "PublishRequest", seconds: float) -> None:
         """Asks for the merge; the next look shows whether it has happened."""
         from parallelproject.forge.publishing.publisher import publish
@@ -256,31 +250,12 @@ class _Following:
     async def _answer(
         self, forge: "ForgeClient", review: "ReviewClient", pull: "ForgePullRequest", delivered: _Delivered
     ) -> None:
-        from parallelproject.forge.clients.answer import AnswerError
+        from parallelproject.forge.publishing.replies import send_replies
 
         if not delivered.is_pushed:  # a reply names a commit that people can see
             return
         due = await asyncio.to_thread(delivered.run.answers, delivered.succeeded)
-        if not due:
-            return
-        threads = {thread.id: thread for thread in (await review.observe(pull)).threads if thread.id}
-        for finding, text in due:
-            thread = threads.get(finding.thread)
-            try:
-                if thread is None:
-                    await forge.comment(pull, text, finding.key)
-                else:
-                    await review.reply(pull, thread, text, finding.key)
-            except AnswerError:  # such as for a line that is not part of the changes any more
-                if thread is None:
-                    raise
-                await forge.comment(pull, text, finding.key)
-            delivered.run.note_answer(finding.key)
-
-    def _age(self, what: str, is_seen: bool) -> float:
-        """Seconds since something was seen first."""
-        now = time.monotonic()
-        return now - self._first_seen.setdefault(what, now) if is_seen else 0.0
+        await send_replies(forge, review, pull, due, delivered.run.note_answer)
 
     def _say_once(self, line: str) -> None:
         if line not in self._said:

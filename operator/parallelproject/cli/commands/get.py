@@ -22,12 +22,12 @@ from parallelproject.core.report.bar import bar, states_of
 from parallelproject.core.report.budget_status import budgets_shown
 from parallelproject.core.report.deletion import deletion_of
 from parallelproject.core.report.groups import TaskGroup
-from parallelproject.core.report.status import read_row
+from parallelproject.core.report.status import condition, read_row
 from parallelproject.core.times import epoch
 from parallelproject.model.branches import landing_branch
 from parallelproject.model.names import level_name
 from parallelproject.model.spec import Git
-from parallelproject.model.status import HookRunState, TaskState
+from parallelproject.model.status import ConditionType, HookRunState, TaskState
 
 if TYPE_CHECKING:
     from parallelproject.cli.reader import ProjectReader
@@ -170,6 +170,8 @@ def _header(project: Json, place: tuple[str, str], spec: Json, status: Json) -> 
     for pull in (waiting or pulls)[-_PULLS_SHOWN:]:
         about = f"{level_name(pull['level'])}, " if "level" in pull else f"{pull['task']}, " if "task" in pull else ""
         found.append(("Pull request", f"{pull['url'] or pull['number']} ({about}{pull['state']})"))
+    if reviewed := condition(status, ConditionType.REVIEWED):
+        found.append(("Review", f"{reviewed.get('reason')}: {reviewed.get('message')}".removesuffix(": ")))
     return found
 
 

@@ -93,13 +93,24 @@ class Actions:
                 continue
             self._create(project, key, manifest, claim, self._meter.woken)
 
-    def publish(self, project: Project, plan: Plan, revision: str, number: int) -> None:
-        """Starts an attempt at publishing; it counts as launching at once."""
-        spec, graph, key = project.spec, project.graph, WorkKey.of_publishing(number)
+    def publish(self, project: Project, plan: Plan, revision: str, number: int, follow: Json | None = None) -> None:
+        """Starts an attempt at publishing; it counts as launching at once.
+
+        Args:
+            project: The project.
+            plan: The states of its tasks.
+            revision: What is published.
+            number: Of the attempt.
+            follow: The fields of ``FollowRequest``: a process that follows the pull request starts in its place.
+        """
+        spec, graph = project.spec, project.graph
+        key = WorkKey.of_following(number) if follow else WorkKey.of_publishing(number)
         publishes = project.executor if isinstance(project.executor, Publishes) else None
         if graph is None or spec is None or publishes is None:
             return
-        start = PublishStart(key, project.owner, project.metadata, spec, graph, plan, revision, project.templates)
+        start = PublishStart(
+            key, project.owner, project.metadata, spec, graph, plan, revision, project.templates, follow
+        )
         self._create(project, key, publishes.publishing(start), revision)
 
     def hook(self, project: Project, launch: HookLaunch, claim: str) -> None:

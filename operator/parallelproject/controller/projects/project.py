@@ -11,16 +11,19 @@ from parallelproject.core.planner.attempt import Attempt, Record
 from parallelproject.core.planner.hooks import all_occasions
 from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.report.deletion import Deletion, deletion_of
+from parallelproject.core.report.review_status import read_review, render_review
 from parallelproject.core.report.status import read_row, read_status, rows_of
 from parallelproject.core.report.verification_status import read_verification, render_verification
+from parallelproject.core.review.following import FollowRecord
 from parallelproject.core.verification.record import VerificationRecord
+from parallelproject.core.verification.state import VerificationState
 from parallelproject.executors.base.acceptance import Check, accepted
 from parallelproject.executors.base.executor import Executor, TemplateRef
 from parallelproject.executors.base.observed import ObservedAttempts
 from parallelproject.executors.base.owner import Owner
 from parallelproject.model.names import API_VERSION, GITOPS, KIND, PLURAL
 from parallelproject.model.problem import Problem, ProblemsError
-from parallelproject.model.spec import Spec
+from parallelproject.model.spec import Spec, is_followed
 from parallelproject.model.status import HookRunState, TaskState
 from parallelproject.model.work import WorkKey, WorkKind
 
@@ -82,6 +85,10 @@ class Project:
         """What is recorded of its verification; next to it what of that the status on the server has. Only that counts:
         nothing follows from a result that is not written."""
         self._rendered: tuple[VerificationRecord, Json] | None = None
+        self.review = self.known_review = read_review(self.status)
+        """What is recorded of its pull request, if that is followed; next to it what of that the status on the server
+        has."""
+        self._rendered_review: tuple[FollowRecord, Json] | None = None
         self._compiled: CompiledGraph | None = None
         self._recorded = _Recorded({})
         self.update(body)
@@ -192,6 +199,13 @@ class Project:
         return self.spec.verification is not None or bool(self.record.state.without_checks.repairs)
 
     @property
+    def known_verification(self) -> VerificationState:
+        """What the status on the server has of the verification; where the spec has none, of work that was taken off
+        the branch."""
+        state = self.known_record.state
+        return state if self.spec is not None and self.spec.verification is not None else state.without_checks
+
+    @property
     def rendered_record(self) -> Json:
         """The record of the verification, as a status has it."""
         if self._rendered is None or self._rendered[0] is not self.record:
@@ -210,8 +224,26 @@ class Project:
             self._verify()
         return True
 
+    @property
+    def rendered_review(self) -> Json:
+        """The record of the followed pull request, as a status has it."""
+        if self._rendered_review is None or self._rendered_review[0] is not self.review:
+            self._rendered_review = self.review, render_review(self.review)
+        return self._rendered_review[1]
+
+    def take_review(self) -> bool:
+        """The same as ``take_record``, of the followed pull request."""
+        if self.spec is None or not is_followed(self.spec):
+            return True
+        if self.status.get("review") != self.rendered_review:
+            return False
+        if self.known_review is not self.review:
+            self.known_review = self.review
+            self._verify()
+        return True
+
     def adopt_end(self) -> None:
-        """Takes over the end and the verification that another operator has written: its last request may arrive after
+        """Takes over the end and the records that another operator has written: its last request may arrive after
         our first plan.
 
         Else we would write the same end again, with a later time.
@@ -222,6 +254,9 @@ class Project:
             self.ledger = replace(known, completion_time=end, peak=max(found.peak, known.peak))
         if self.status.get("verification"):
             self.record = self.known_record = read_verification(self.status)
+            self._verify()
+        if self.status.get("review"):
+            self.review = self.known_review = read_review(self.status)
             self._verify()
 
     def _compile(self, data: object) -> None:
@@ -234,13 +269,14 @@ class Project:
         self._verify()
 
     def _verify(self) -> None:
-        """The graph and the ledger with what the status on the server has of the verification."""
+        """The graph and the ledger with what the status on the server has of the verification, and of feedback."""
         is_verified = self.spec is not None and self.spec.verification is not None
-        self.graph, state = self._compiled, self.known_record.state
-        if not is_verified:
-            state = state.without_checks
+        self.graph, state = self._compiled, self.known_verification
         if self.graph is not None and (state.repairs or state.condemned):
             self.graph = self.graph.with_repairs(state.floors, state.condemned)
+        floors = self.known_review.state.floors if self.spec is not None and is_followed(self.spec) else {}
+        if self.graph is not None and floors:
+            self.graph = self.graph.with_reruns(floors)
         verified = state.verified if is_verified else None
         if self.ledger.verified != verified:
             self.ledger = replace(self.ledger, verified=verified)

@@ -17,10 +17,12 @@ from parallelproject.controller.projects.meter import Meter
 from parallelproject.controller.projects.project import Json, Project
 from parallelproject.controller.projects.project_source import ProjectSource
 from parallelproject.controller.projects.status_writer import Writer
+from parallelproject.controller.reconcile.following import Followed, FollowRound
 from parallelproject.controller.reconcile.hooks import HookRound
 from parallelproject.controller.reconcile.publishing import PublishingRound
 from parallelproject.controller.reconcile.readiness import Readiness
 from parallelproject.controller.reconcile.registry import Registry, about
+from parallelproject.controller.reconcile.repairs import repair_of
 from parallelproject.controller.reconcile.verification import ClusterVerification
 from parallelproject.core.followups.publishing import Publishing
 from parallelproject.core.graph.graph import CompiledGraph
@@ -71,6 +73,7 @@ class Reconciler:
         self._meter = meter
         self._readiness = readiness
         self._publishing = PublishingRound(registry, actions, source)
+        self._following = FollowRound(source, actions, removal, feed)
         self._hooks = HookRound(actions)
         self._verification = ClusterVerification(registry.capacity, source, actions, removal, feed)
         self._failures: WeakKeyDictionary[Project, int] = WeakKeyDictionary()  # in a row
@@ -118,21 +121,26 @@ class Reconciler:
                 for stop in stops_of_all({work.task: attempts}):
                     self._actions.stop(project, WorkKey(*work, stop.attempt.number), stop.why)
         planned = self._verification.planned(project, spec)
+        project.take_review()
         graph = project.graph or graph  # with the repairs that are recorded
         hooks = self._hooks.observe(project, spec, graph)
         decided = self._plan(project, planned, graph, now)
-        self._actions.launch(project, decided.launches, decided.acting, partial(self._verification.repair_of, project))
+        self._actions.launch(project, decided.launches, decided.acting, partial(repair_of, project))
         self._stop(project, decided.stops)
         for unseen in decided.unseen:
             self._actions.lookup.look_up(project, WorkKey.of_task(unseen.id, unseen.number, unseen.step))
         self._hooks.act(project, hooks, decided)
         verified = self._verification.verify(project, spec, graph, decided)
         published = self._publishing.publish(project, spec, graph, decided, now)
-        self._write(project, planned, graph, decided, published, verified, hooks and hooks.report, now)
+        followed = self._following.follow(project, spec, graph, decided, published, now)
+        published = followed.publishing if followed else published
+        self._write(project, planned, graph, decided, published, verified, hooks and hooks.report, followed, now)
         self._removal.enforce(project, decided)
-        wakes = (decided.wake_at, published and published.wake_at, observed.next_trouble(now))
+        later = (published and published.wake_at, followed and followed.wake_at)
+        wakes = (decided.wake_at, *later, observed.next_trouble(now))
         wake = min((at for at in wakes if at is not None), default=None)
-        if decided.completed and (published is None or published.is_settled):
+        is_settled = (published is None or published.is_settled) and (followed is None or followed.is_settled)
+        if decided.completed and is_settled:
             wake = self._expire(project, spec, decided, now, wake)
         if wake is not None:
             self._registry.again(project, max(0.001, wake - now))
@@ -171,6 +179,7 @@ class Reconciler:
         published: Publishing | None,
         verified: tuple[str, str, str] | None,
         hooks: HookReport | None,
+        followed: Followed | None,
         now: float,
     ) -> None:
         """Passes the status to the writer, unless the project is planned again at once with its share."""
@@ -181,12 +190,15 @@ class Reconciler:
             refusals = {key.task: refusal.message for key, refusal in observed.refusals.items() if key.is_task}
             return render_status(
                 graph, spec, decided, last, project.generation, now, published, observed.troubles(now), refusals,
-                project.deletion, verified, hooks, record, name=project.owner.name,
+                project.deletion, verified, hooks, record, followed and followed.condition, review,
+                name=project.owner.name,
             )  # fmt: skip
 
         record = project.rendered_record if project.has_record else None
+        review = project.rendered_review if followed else None
         conditions = (published and published.condition, verified and verified[:2], hooks and hooks.condition)
-        headline = (project.generation, decided.completed, decided.stopped, *conditions, record)
+        reviewed = followed and followed.condition
+        headline = (project.generation, decided.completed, decided.stopped, *conditions, record, reviewed, review)
         if decided.share is not NOTHING_YET or not self._capacity.is_awaited(project):
             self._writer.offer(project, headline, render)
 

@@ -21,21 +21,14 @@ from parallelproject.core.verification.check_run import CheckLaunch, CheckRun
 from parallelproject.core.verification.notices import notice
 from parallelproject.core.verification.probe import ProbeOutcome
 from parallelproject.core.verification.record import VerificationRecord
-from parallelproject.core.verification.sentences import change_words
 from parallelproject.core.verification.state import VerificationState
 from parallelproject.core.verification.verifying import fingerprints, verify
-from parallelproject.executors.base.executor import RepairStart
 from parallelproject.executors.base.observed_checks import ObservedCheck, observed_checks
-from parallelproject.executors.base.task_file import end_of, verification_feedback
-from parallelproject.git.plumbing.trailers import TASK
-from parallelproject.model.spec import Spec, Verification, VerificationCheck, WorkspaceHistory
+from parallelproject.model.spec import Spec, Verification
 from parallelproject.model.status import Reason
 from parallelproject.model.work import WorkKind
 
 _Condition = tuple[str, str, str]
-_PRINTED_BYTES = 12_288
-"""Maximum bytes of the output of a check that a task is given."""
-_UNKNOWN_PRINT = "(what it printed is not known any more)"
 
 
 class _Runs(NamedTuple):
@@ -116,26 +109,6 @@ class ClusterVerification:
         self._capacity.checks(project, len(active) - len(queued) + started, len(wanted) - started)
         condition = self._conditions[project] = _with_trouble(project, found.condition, active)
         return condition
-
-    def repair_of(self, project: Project, task: str) -> RepairStart | None:
-        """The repair that a task makes of what it has landed; None: it does its own work."""
-        spec, record = project.spec, project.known_record
-        if spec is None:
-            return None
-        state, checks = record.state.without_checks, list[VerificationCheck]()
-        if spec.verification is not None:
-            state, checks = record.state, spec.verification.checks
-        repairs = state.repairs.get(task)
-        if not repairs:
-            return None
-        repair, printed = repairs[-1], record.printed(repairs[-1])
-        command = next((check.command for check in checks if check.name == repair.check), [])
-        is_full = spec.workspace.history is WorkspaceHistory.FULL
-        show = f"git log --patch --grep='^{TASK}: {task}$'" if is_full else ""
-        text = _UNKNOWN_PRINT if printed is None else end_of(printed, _PRINTED_BYTES)
-        other, gone = change_words(repair.other), state.taken_out.get(task, "")
-        feedback = verification_feedback(repair.check, command, repair.commit, other, text, show, gone)
-        return RepairStart(len(repairs), feedback)
 
     def _say(self, project: Project) -> None:
         """Reports a result that is new, once the status has it."""

@@ -45,6 +45,8 @@ class PublishAttempt(NamedTuple):
     """Whether the request is not allowed, which another attempt cannot fix."""
     message: str = ""
     """Its report at its end: JSON."""
+    is_stopped: bool = False
+    """Whether the operator has stopped it."""
 
 
 class Publishing(NamedTuple):

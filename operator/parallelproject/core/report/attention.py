@@ -7,6 +7,7 @@ from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.constraints.questions import first_lines
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.review.follow_report import FollowEnd
 from parallelproject.model.problem import listed
 from parallelproject.model.status import PEOPLE_REASONS, ConditionType, Reason, TaskState
 
@@ -23,7 +24,7 @@ _VERIFICATION: Mapping[str, str] = {
     "CauseUnknown": "read the log of the check, and correct the branch or the check",
 }
 """By reason of the condition Verified with which a run stops, what is to do before it is started again."""
-_KINDS = {"approve": "Approval", "answer": "Input", "retry": "Login", "verify": "Verification"}
+_KINDS = {"approve": "Approval", "answer": "Input", "retry": "Login", "verify": "Verification", "get": "Review"}
 """By command, the reason of the condition."""
 _SEVERAL = "Several"
 """Its reason where things of different kinds wait."""
@@ -41,13 +42,14 @@ class PersonNeed(NamedTuple):
     """One thing that waits for a person."""
 
     task: str
-    """Empty: it is about all that has landed."""
+    """Empty: it is about all that has landed, or the pull request."""
     reason: str
-    """Of the task: WaitingForApproval, WaitingForInput, or why it failed; else of the condition Verified."""
+    """Of the task: WaitingForApproval, WaitingForInput, or why it failed; else of a condition."""
     text: str
     """What is wanted, in a few words or a sentence."""
     verb: str
-    """What does it: ``approve``, ``answer``, ``retry``, or ``verify``, which verifies again and continues the run."""
+    """What does it: ``approve``, ``answer``, ``retry``, or ``verify``, which verifies again and continues the run; or
+    ``get``, which shows the pull request where it is to be done."""
     question: str = ""
     """The whole question, if it is one."""
 
@@ -67,7 +69,7 @@ class PersonNeed(NamedTuple):
         if self.verb == "verify":
             return f"{program} retry{options} {project} --run"
         text = " 'YOUR ANSWER'" if self.verb == "answer" else ""
-        return f"{program} {self.verb}{options} {project} {self.task}{text}"
+        return f"{program} {self.verb}{options} {project} {self.task}{text}".rstrip()
 
 
 def need_of(task: str, state: str, reason: str, record: Record) -> PersonNeed | None:
@@ -101,6 +103,18 @@ def need_of_verification(verified: Sequence[str] | None) -> PersonNeed | None:
     return PersonNeed("", reason, f"{message}: {_VERIFICATION[reason]}, then verify it again", "verify")
 
 
+def need_of_review(reviewed: Sequence[str] | None) -> PersonNeed | None:
+    """What a followed pull request wants of a person; None: nothing.
+
+    Args:
+        reviewed: Status, reason and message of the condition Reviewed; None: no pull request is followed.
+    """
+    if reviewed is None or reviewed[0] != "False" or reviewed[1] != FollowEnd.PEOPLE:
+        return None
+    text = f"the pull request has feedback that no task acts on: {reviewed[2]}"
+    return PersonNeed("", reviewed[1], text, "get")
+
+
 def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[PersonNeed]:
     """All that waits for a person after a plan, in the order of the spec."""
     records = plan.ledger.records
@@ -114,10 +128,11 @@ def needs_of_plan(graph: CompiledGraph, plan: Plan) -> list[PersonNeed]:
 def needs_of_status(status: Mapping[str, Any], rows: Iterable[tuple[Mapping[str, Any], Record]]) -> list[PersonNeed]:
     """The same by a status, and its rows with their records."""
     found: Iterable[Mapping[str, Any]] = status.get("conditions") or ()
-    verified = [each for each in found if each.get("type") == ConditionType.VERIFIED]
-    texts = [str(each.get(key) or "") for each in verified for key in ("status", "reason", "message")]
-    broken = need_of_verification(texts or None)
-    return [*([broken] if broken else []), *needs_of_rows(rows)]
+    texts = {each.get("type"): [str(each.get(key) or "") for key in ("status", "reason", "message")] for each in found}
+    whole = (
+        need_of_verification(texts.get(ConditionType.VERIFIED)), need_of_review(texts.get(ConditionType.REVIEWED)),
+    )  # fmt: skip
+    return [*(need for need in whole if need), *needs_of_rows(rows)]
 
 
 def needs_of_rows(rows: Iterable[tuple[Mapping[str, Any], Record]]) -> list[PersonNeed]:
@@ -135,7 +150,8 @@ def condition_of(needs: Sequence[PersonNeed], project: str) -> tuple[str, str] |
     parts = [f"{need.sentence} ({need.command(project)})" for need in needs[:_NAMED]]
     tasks = sum(bool(need.task) for need in needs)
     of_tasks = [f"{tasks} task{'s' * (tasks != 1)}"] if tasks else []
-    about = [*of_tasks, *(["the verification"] if tasks < len(needs) else [])]
+    whole = {"verify": "the verification", "get": "the pull request"}
+    about = [*of_tasks, *(whole[need.verb] for need in needs if not need.task)]
     what = f"{' and '.join(about)} {'needs' if len(needs) == 1 else 'need'}"
     more = [*parts, *(need.task for need in needs[_NAMED:])]
     return kinds.pop() if len(kinds) == 1 else _SEVERAL, f"{what} a person: {listed(more, _NAMED)}"

@@ -23,6 +23,7 @@ from parallelproject.core.planner.plan import Ledger, Plan
 from parallelproject.core.planner.spending import RoleSpending, ends, is_whole, role_at_end
 from parallelproject.core.report.attention import (
     condition_of,
+    need_of_review,
     need_of_verification,
     needs_of_plan,
     waits_only_for_people,
@@ -65,6 +66,7 @@ _SAME_IF_REJECTED = (
     "currentLevel",
     "publication",
     "verification",
+    "review",
     "groups",
     "hooks",
     "limits",
@@ -171,6 +173,8 @@ def render_status(
     verified: tuple[str, str, str] | None = None,
     hooks: HookReport | None = None,
     verification: Json | None = None,
+    reviewed: tuple[str, str, str] | None = None,
+    review: Json | None = None,
     *,
     name: str,
 ) -> Json:
@@ -187,6 +191,8 @@ def render_status(
         name: The project's name, for commands.
         hooks: The hooks that have run; None: there are none.
         verification: The record of the verification; None: nothing is verified.
+        reviewed: Status, reason and message of the condition Reviewed; None: no pull request is followed.
+        review: The record of the followed pull request; None: none is.
     """
     records = plan.ledger.records
     asking = sum(bool(record.inquiry.attempt) for record in records.values())
@@ -228,6 +234,7 @@ def render_status(
             verified,
             name,
             hooks.condition if hooks else None,
+            reviewed,
         ),
         "levels": [
             {"index": i, "total": len(tasks), **_level_counts(Counter(plan.states[t] for t in tasks))}
@@ -261,6 +268,8 @@ def render_status(
         status["completionTime"] = iso(int(plan.ledger.completion_time))
     if verification is not None:
         status["verification"] = verification
+    if review is not None:
+        status["review"] = review
     if published is not None and published.record is not None:
         status["publication"] = published.record
         for pull in published.record.get("pullRequests") or ():
@@ -456,6 +465,7 @@ def _conditions(
     verified: tuple[str, str, str] | None,
     name: str,
     hooked: tuple[str, str, str] | None,
+    reviewed: tuple[str, str, str] | None = None,
 ) -> list[Json]:
     total = len(graph.ids)
     accepted = f"{total} tasks in {len(graph.levels)} levels"
@@ -469,7 +479,8 @@ def _conditions(
     failed = [graph.ids[i] for i, state in enumerate(plan.states) if state is TaskState.FAILED]
     done = f"{counts[_SUCCEEDED]} of {total} tasks succeeded"
     broken = need_of_verification(verified)
-    needs = [*([broken] if broken else []), *needs_of_plan(graph, plan)]
+    asked = need_of_review(reviewed)
+    needs = [*([broken] if broken else []), *([asked] if asked else []), *needs_of_plan(graph, plan)]
     attention = condition_of(needs, name) if deletion is None else None
     is_stalled = attention is not None and waits_only_for_people(plan, verified)
     stalled = (str(ConditionType.NEEDS_ATTENTION), attention[1]) if attention and is_stalled else None
@@ -507,6 +518,8 @@ def _conditions(
     conditions += _health(completed, succeeded, refused, stalled, exhausted)
     if published is not None:
         conditions.append((ConditionType.PUBLISHED, *published.condition))
+    if reviewed is not None:
+        conditions.append((ConditionType.REVIEWED, reviewed[0], reviewed[1], _cut(reviewed[2])))
     if verified is not None:
         conditions.append((ConditionType.VERIFIED, verified[0], verified[1], _cut(verified[2])))
     if hooked is not None:

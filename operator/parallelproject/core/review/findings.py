@@ -119,7 +119,8 @@ def _of_conflict(conflict: BranchConflict, work: BranchWork) -> Iterable[ReviewF
             "markers. In conflict:\n"
         ) + "\n".join(paths)
         title = f"it conflicts with {conflict.name}"
-        yield ReviewFinding(f"{conflict_group(conflict.commit)}/{task or '-'}", FindingKind.CONFLICT, task, title, text)
+        key = f"{conflict_group(conflict.commit)}/{task or '-'}"
+        yield ReviewFinding(key, FindingKind.CONFLICT, task, title, text, paths=tuple(paths))
 
 
 def _owner_of_check(check: FailedCheck, sha: str, work: BranchWork) -> str:

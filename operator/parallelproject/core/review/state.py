@@ -30,6 +30,8 @@ class ReviewFinding(NamedTuple):
     """All of it, for the task."""
     thread: str = ""
     """The thread that gets the reply; empty: the pull request."""
+    paths: tuple[str, ...] = ()
+    """Of a conflict: the files that the task resolves."""
 
     @property
     def group(self) -> str:
@@ -40,6 +42,11 @@ class ReviewFinding(NamedTuple):
 def conflict_group(commit: str) -> str:
     """The name of the conflict with a commit; the key of each finding of it has its task after that."""
     return f"conflict/{commit[:12]}"
+
+
+def may_come_again(key: str, sha: str) -> bool:
+    """Whether a finding may be found again when this commit is at the head of the pull request."""
+    return not key.startswith("check/") or key.endswith(f"/{sha[:12]}")
 
 
 class LeftReason(StrEnum):
@@ -164,6 +171,30 @@ class FeedbackState:
             return LeftReason.SKIPPED
         return LeftReason.ROUNDS_OVER if len(self.repairs.get(one.task, ())) >= most else ""
 
+    def shortened(self, sha: str) -> "FeedbackState":
+        """The state without what is not needed any more, where it has to be small: texts of findings that are
+        answered, and what was found on earlier commits and answered.
+
+        Args:
+            sha: The commit at the head of the pull request: checks of others do not come again.
+        """
+        answered = frozenset(self.answered)
+
+        def kept(repair: FeedbackRepair) -> FeedbackRepair:
+            return repair._replace(
+                findings=tuple(
+                    one._replace(title="", text="", thread="", paths=()) if one.key in answered else one
+                    for one in repair.findings
+                    if one.key not in answered or may_come_again(one.key, sha)
+                )
+            )
+
+        repairs = {task: tuple(map(kept, repairs)) for task, repairs in self.repairs.items()}
+        left = {key: why for key, why in self.left.items() if may_come_again(key, sha)}
+        return replace(
+            self, repairs=repairs, left=left, answered=tuple(key for key in self.answered if may_come_again(key, sha))
+        )
+
     def to_json(self) -> Json:
         """The state as plain data."""
         return {
@@ -198,5 +229,14 @@ class FeedbackState:
 
 
 def _repair(found: Json) -> FeedbackRepair:
-    findings = tuple(ReviewFinding(**{**one, "kind": FindingKind(one["kind"])}) for one in found["findings"])
-    return FeedbackRepair(int(found["floor"]), int(found["number"]), findings)
+    return FeedbackRepair(int(found["floor"]), int(found["number"]), tuple(map(read_finding, found["findings"])))
+
+
+def read_finding(found: Json) -> ReviewFinding:
+    """A finding in plain data.
+
+    Raises:
+        ValueError, KeyError, TypeError: it is not in our format.
+    """
+    given = {name: str(found[name]) for name in ("key", "task", "title", "text", "thread")}
+    return ReviewFinding(kind=FindingKind(found["kind"]), paths=tuple(map(str, found.get("paths", ()))), **given)

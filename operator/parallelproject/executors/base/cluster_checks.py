@@ -8,7 +8,7 @@ from parallelproject.core.graph.groups import tasks_by_group
 from parallelproject.core.graph.steps import steps_by_task
 from parallelproject.executors.base.inherited_metadata import is_ours
 from parallelproject.model.problem import Problem, ProblemsError, quoted
-from parallelproject.model.spec import AfterMaxRepairs, ExecutorKind, HookKind, Sandbox, Spec
+from parallelproject.model.spec import AfterMaxRepairs, ExecutorKind, ForgeType, HookKind, Sandbox, Spec, is_followed
 from parallelproject.model.status import HOOK_RUNS_MAX
 
 _OBJECT_BYTES = 1_400_000
@@ -22,6 +22,8 @@ _VERIFICATION_BYTES = 300_000
 """Size of the record of a verification in the status, with a margin."""
 _REVERTED_BYTES, _REVERTED_IDS = 60, 7
 """Size of what it has of a task whose work was taken off the branch, without its id; how often that has the id."""
+_REVIEW_BYTES = 150_000
+"""Size of the record of a followed pull request in the status, with a margin."""
 
 
 def reserved_metadata(spec: Spec) -> Iterator[Problem]:
@@ -34,7 +36,7 @@ def reserved_metadata(spec: Spec) -> Iterator[Problem]:
 
 
 def local_only(spec: Spec) -> Iterator[Problem]:
-    """What only local runs have: notifications, feedback on pull requests, what a workspace gets of the machine."""
+    """What only local runs have: notifications, what a workspace gets of the machine."""
     workspace = spec.workspace
     in_template = spec.executor is ExecutorKind.WORKFLOW
     mount = "mount a Secret, a ConfigMap or a volume in the podTemplate"
@@ -51,9 +53,6 @@ def local_only(spec: Spec) -> Iterator[Problem]:
     ):
         if is_set:
             yield Problem(f"spec.workspace.{field}", found, hint)
-    if spec.git and spec.git.pull_request and spec.git.pull_request.feedback is not None:
-        hint = "remove it, or use pproj run --follow; in a cluster people read the pull request, and use pproj retry"
-        yield Problem("spec.git.pullRequest.feedback", "is for local runs only", hint)
     if spec.notify is not None:
         hint = "remove it, or use pproj run; in a cluster the condition NeedsAttention and Events say the same"
         yield Problem("spec.notify", "is for local runs only", hint)
@@ -114,6 +113,21 @@ def not_verified(spec: Spec) -> Iterator[Problem]:
         yield Problem("spec.verification", found, "set spec.git, or remove it")
 
 
+def not_followed(spec: Spec) -> Iterator[Problem]:
+    """Feedback on a pull request where nothing is opened, or several, or where no task can act on it."""
+    git = spec.git
+    if git is None or git.pull_request is None or git.pull_request.feedback is None:
+        return
+    place = "spec.git.pullRequest.feedback"
+    if git.forge is None or git.forge.type is ForgeType.NONE:
+        yield Problem(place, "needs a forge with pull requests", "set spec.git.forge, or remove it")
+    elif git.is_by_task or git.is_by_level:
+        found = "is for one pull request, and spec.git makes several"
+        yield Problem(place, found, "use strategy SharedBranch and pullRequest.scope Project, or remove it")
+    if spec.executor is ExecutorKind.WORKFLOW:
+        yield Problem(place, "is not for executor Workflow: repairs run as Jobs", "remove it, or use executor Job")
+
+
 def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     """Whether a project does not fit into one object.
 
@@ -124,6 +138,7 @@ def too_large(spec: Spec, outputs: int = 0) -> Iterator[Problem]:
     plain = spec.model_dump(by_alias=True, exclude_defaults=True)
     size = len(json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode(errors="replace"))
     size += _ROW_BYTES * len(spec.tasks) + _bytes_of_steps(spec) + outputs + bytes_of_verification(spec)
+    size += _REVIEW_BYTES if is_followed(spec) else 0
     if size > _OBJECT_BYTES:
         found = f"{size:,} bytes with its status exceed the maximum size of an object ({_OBJECT_BYTES:,})"
         yield Problem("spec", found, "shorten descriptions, or split it into several projects")

@@ -7,7 +7,7 @@ from parallelproject.core.graph.file_overlap import normalise
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.planner.step_at import NO_STEPS, StepAt
 from parallelproject.git.plumbing.address import parse
-from parallelproject.git.plumbing.delivery import Delivery, Person
+from parallelproject.git.plumbing.delivery import ConflictMerge, Delivery, Person
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.git.plumbing.refs import TaskRefs, check_branch, task_branch
 from parallelproject.model.branches import landing_branch, level_branch, offered_branch
@@ -43,6 +43,7 @@ def instruction(
     setup: Json | None = None,
     at: StepAt = NO_STEPS,
     message_max: int = 0,
+    merging: ConflictMerge | None = None,
 ) -> str:
     """The instruction of ``pproj-git`` for an attempt.
 
@@ -61,6 +62,7 @@ def instruction(
         setup: What runs in the workspace before the command: the fields of ``PodSetup``.
         at: The step of the task that it is at.
         message_max: Maximum bytes of a result with the report of a gate.
+        merging: The conflict of the branch that it resolves, if it does.
     """
     described = graph.tasks[task]
     fields = _checkout(spec, git, project, uid) | {
@@ -77,6 +79,8 @@ def instruction(
     }
     if repair:
         fields["repair"] = repair
+    if merging:
+        fields |= {"merging": {"commit": merging.commit, "paths": list(merging.paths)}, "depth": 0}
     if at.standing.work:
         fields["continues"] = TaskRefs(uid, graph.ids[task], repair=repair).held(at.standing.work)
     if at.has_steps:

@@ -18,6 +18,7 @@ from parallelproject.core.planner.step_at import NO_STEPS, StepAt
 from parallelproject.core.verification.check_run import CheckLaunch
 from parallelproject.core.verification.probe import Probe
 from parallelproject.executors.base.owner import Owner
+from parallelproject.git.plumbing.delivery import ConflictMerge
 from parallelproject.kube.client import collection
 from parallelproject.model.spec import Spec
 from parallelproject.model.work import WorkKey
@@ -103,7 +104,9 @@ class RepairStart(NamedTuple):
     number: int
     """Of the repairs of this task."""
     feedback: str
-    """What its work breaks."""
+    """What its work breaks, or what its pull request has as feedback."""
+    merging: ConflictMerge | None = None
+    """The conflict of the branch that it resolves, if it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,7 @@ class CheckClaim(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PublishStart:
-    """An attempt at publishing that will be started."""
+    """An attempt at publishing that will be started, or a process that follows the pull request."""
 
     key: WorkKey
     owner: Owner
@@ -213,6 +216,8 @@ class PublishStart:
     """What is published."""
     templates: Mapping["TemplateRef", Any] = field(default_factory=dict)
     """What was read of the templates that the spec names."""
+    follow: Json | None = None
+    """The fields of ``FollowRequest``; None: it publishes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from parallelproject.executors.base.optional import (
 )
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.status import Reason
-from parallelproject.model.work import PUBLISHING, Work, WorkKey, WorkKind
+from parallelproject.model.work import FOLLOWING, PUBLISHING, Work, WorkKey, WorkKind
 
 _WELL = frozenset({Phase.SUCCEEDED, Phase.HELD, Phase.PASSED})
 """How attempts end well: that of the task, or of a step of it."""
@@ -153,11 +153,18 @@ class ObservedAttempts:
 
     def publishings(self) -> list[PublishAttempt]:
         """All attempts at publishing that are observed or requested."""
+        return self._reported(PUBLISHING)
+
+    def followings(self) -> list[PublishAttempt]:
+        """All processes that follow the pull request and are observed or requested."""
+        return self._reported(FOLLOWING)
+
+    def _reported(self, work: Work) -> list[PublishAttempt]:
         found: list[PublishAttempt] = []
         if self._publishes is None:
             return found
-        for attempt in self.of(PUBLISHING):
-            key = WorkKey.of_publishing(attempt.number)
+        for attempt in self.of(work):
+            key = WorkKey(*work, attempt.number)
             report = self._publishes.report(self._views.get(key), list(self._parts.get(key, {}).values()))
             if attempt.phase is Phase.REFUSED:
                 continue
@@ -166,6 +173,7 @@ class ObservedAttempts:
                 PublishAttempt(
                     attempt.number, self.claim(key), has_ended, attempt.phase is Phase.SUCCEEDED, attempt.ended,
                     attempt.exit_code, attempt.exit_code == PolicyError.exit_code, report,
+                    attempt.phase is Phase.STOPPED,
                 )
             )  # fmt: skip
         return found

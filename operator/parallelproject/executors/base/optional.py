@@ -82,10 +82,10 @@ class Publishes(Protocol):
     """Also publishes what has landed."""
 
     def publishing(self, start: PublishStart) -> Json:
-        """The object of an attempt at publishing."""
+        """The object of an attempt at publishing, or of a process that follows the pull request."""
 
     def report(self, found: Any, parts: Sequence[Any]) -> str:
-        """The report of an attempt at publishing at its end: JSON, or empty.
+        """The report of such an attempt at its end: JSON, or empty.
 
         Args:
             found: Its object, if it is or was observed.

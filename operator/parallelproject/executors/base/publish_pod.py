@@ -13,12 +13,12 @@ from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.pod import TASK_FOLDER, TASK_VOLUME, WORK_VOLUME, Json, folder
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
-from parallelproject.model.spec import Git, PullRequest, Spec
+from parallelproject.model.spec import Git, MergeMode, PullRequest, Spec, is_followed
 
 WAIT_SECONDS = 1800
 """Maximum time that one attempt waits for checks and approvals."""
-PUBLISH = "publish"
-"""Name of the container."""
+PUBLISH, FOLLOW = "publish", "follow"
+"""Names of the container: of one that publishes, and of one that follows the pull request."""
 RESULT_FILE = "/dev/termination-log"
 """Where the container writes its report."""
 _FILE = "publish.json"
@@ -62,7 +62,14 @@ class PublishPod(NamedTuple):
 
 
 def publish_pod(
-    owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan, image: str, name: str = PUBLISH
+    owner: Owner,
+    spec: Spec,
+    git: Git,
+    graph: CompiledGraph,
+    plan: Plan,
+    image: str,
+    name: str = PUBLISH,
+    follow: Json | None = None,
 ) -> PublishPod:
     """The pod that publishes the work of a project.
 
@@ -74,6 +81,7 @@ def publish_pod(
         plan: The states of the tasks.
         image: The image that has ``pproj-publish``.
         name: The name of the container.
+        follow: The fields of ``FollowRequest``; None: it publishes.
     """
     mounts = [{"name": TASK_VOLUME, "mountPath": TASK_FOLDER, "readOnly": True}, folder(PRIVATE)]
     item = {"path": _FILE, "fieldRef": {"fieldPath": f"metadata.annotations['{names.ANNOTATION_PUBLISH}']"}}
@@ -96,11 +104,13 @@ def publish_pod(
         "volumeMounts": mounts,
         **locked_down({}),
     }
-    return PublishPod(container, volumes, instruction(owner, spec, git, graph, plan))
+    return PublishPod(container, volumes, instruction(owner, spec, git, graph, plan, follow))
 
 
-def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan) -> str:
-    """The instruction of ``pproj-publish``."""
+def instruction(
+    owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: Plan, follow: Json | None = None
+) -> str:
+    """The instruction of ``pproj-publish``. A pull request that is followed is merged by who follows it."""
     where: Json = {
         "url": git.url,
         "base": git.base_ref.removeprefix("refs/heads/"),
@@ -116,8 +126,9 @@ def instruction(owner: Owner, spec: Spec, git: Git, graph: CompiledGraph, plan: 
             where["forge"]["url"] = git.forge.url
         if git.forge.token_secret_ref:
             where["forge"]["token"] = f"{_TOKEN}/token"
+    more: Json = {"follow": follow} if follow else {"merge": MergeMode.MANUAL.value} if is_followed(spec) else {}
     for length in _TITLES:
-        fields = where | published.instruction(graph, spec, plan, owner.name, length)
+        fields = where | published.instruction(graph, spec, plan, owner.name, length) | more
         text = _json(fields)
         if len(text.encode(errors="replace")) <= _BYTES_MAX:
             return text

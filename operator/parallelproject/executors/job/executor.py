@@ -77,15 +77,16 @@ class JobExecutor:
             git_image=self._git_image, feedback=_feedback(start), fallback=start.fallback,
             inherited=inherited(start.spec.job_metadata, start.metadata),
             repair=start.repair.number if start.repair else 0, at=start.at, before=_session(start),
+            merging=start.repair.merging if start.repair else None,
         )  # fmt: skip
 
     def publishing(self, start: PublishStart) -> Json:
-        """The Job of an attempt at publishing."""
+        """The Job of an attempt at publishing, or of a process that follows the pull request."""
         if start.spec.git is None:
             raise ValueError("nothing is published without spec.git")
         return publish_manifest(
             start.owner, start.spec, start.spec.git, start.graph, start.plan, start.revision, start.key.attempt,
-            self._git_image, inherited(start.spec.job_metadata, start.metadata),
+            self._git_image, inherited(start.spec.job_metadata, start.metadata), start.follow,
         )  # fmt: skip
 
     def hook(self, start: HookStart) -> Json:

@@ -5,7 +5,7 @@ from parallelproject.core.planner.plan import Plan
 from parallelproject.executors.base.inherited_metadata import NOTHING_INHERITED, Inherited
 from parallelproject.executors.base.owner import Owner
 from parallelproject.executors.base.pod import Json
-from parallelproject.executors.base.publish_pod import DEADLINE_SECONDS, KEPT_SECONDS, publish_pod
+from parallelproject.executors.base.publish_pod import DEADLINE_SECONDS, FOLLOW, KEPT_SECONDS, PUBLISH, publish_pod
 from parallelproject.executors.job import single_run
 from parallelproject.executors.job.own_pod import own_template
 from parallelproject.model import names
@@ -23,8 +23,9 @@ def publish_manifest(
     number: int,
     image: str,
     inherited: Inherited = NOTHING_INHERITED,
+    follow: Json | None = None,
 ) -> Json:
-    """The Job of attempt ``number`` at publishing.
+    """The Job of attempt ``number`` at publishing, or at following the pull request.
 
     Args:
         owner: The project.
@@ -36,9 +37,10 @@ def publish_manifest(
         number: Of the attempt, of all of this project.
         image: The image that has ``pproj-publish``.
         inherited: Labels and annotations of the project that reach its Jobs and pods.
+        follow: The fields of ``FollowRequest``; None: it publishes.
     """
-    key = WorkKey.of_publishing(number)
-    pod = publish_pod(owner, spec, git, graph, plan, image)
+    key = WorkKey.of_following(number) if follow else WorkKey.of_publishing(number)
+    pod = publish_pod(owner, spec, git, graph, plan, image, FOLLOW if follow else PUBLISH, follow)
     instruction = (names.ANNOTATION_PUBLISH, pod.instruction)
     template = own_template(owner, spec, key, pod.container, pod.volumes, instruction, inherited)
     made = single_run.manifest(owner, key, revision, template, DEADLINE_SECONDS, inherited=inherited)

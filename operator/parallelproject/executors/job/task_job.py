@@ -19,6 +19,7 @@ from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
     no_steps,
+    not_followed,
     not_verified,
     reserved_metadata,
     too_large,
@@ -55,6 +56,7 @@ from parallelproject.executors.job import agent_pod, delivery_pod, hook_job, rev
 from parallelproject.executors.job.annotation_size import cut_feedback, space_for_outputs, too_much
 from parallelproject.executors.job.queue import queue_labels
 from parallelproject.executors.job.role_template import pod_template
+from parallelproject.git.plumbing.delivery import ConflictMerge
 from parallelproject.model import names
 from parallelproject.model.problem import Problem
 from parallelproject.model.spec import Agent, Spec
@@ -74,7 +76,8 @@ def check_for_cluster(spec: Spec, project: str = "x") -> list[Problem]:
     if spec.tasks and not spec.roles:
         hint = "add a role with a podTemplate"
         problems.append(Problem("spec.roles", "is empty: no role defines how a task runs", hint))
-    problems += [*local_only(spec), *no_steps(spec), *budgets_not_observed(spec), *not_verified(spec)]
+    problems += [*local_only(spec), *no_steps(spec), *budgets_not_observed(spec)]
+    problems += [*not_verified(spec), *not_followed(spec)]
     problems += [*too_many_hooks(spec), *hook_job.problems_of(spec), *revert_job.problems_of(spec)]
     for i, role in enumerate(spec.roles):
         place = f"spec.roles[{i}].podTemplate"
@@ -128,6 +131,7 @@ def job_manifest(
     repair: int = 0,
     at: StepAt = NO_STEPS,
     before: AgentSession | None = None,
+    merging: ConflictMerge | None = None,
 ) -> Json:
     """The Job of attempt ``number`` of a task.
 
@@ -145,6 +149,7 @@ def job_manifest(
         repair: Number of the repair of what the task has landed; 0: its own work.
         at: The step of the task that it is at.
         before: The session of the agent of the previous attempt.
+        merging: The conflict of the branch that it resolves, if it does.
     """
     role = fallback or graph.role_at(task, at.name)
     # A step that only its command runs is at home where the task is.
@@ -166,7 +171,7 @@ def job_manifest(
         setup = setup_pod.setup_of(spec.workspace, template["spec"])
         most = delivery_pod.message_max(template["spec"], more=4 if setup else 2)
         text = instruction(
-            spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair, setup, at, most
+            spec, spec.git, owner.name, owner.uid, graph, task, number, call, OUTPUTS, repair, setup, at, most, merging
         )
         files[delivery_pod.DELIVERY_FILE] = (names.ANNOTATION_DELIVERY, text)
     metadata = child(template, "metadata")

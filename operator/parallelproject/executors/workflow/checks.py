@@ -8,6 +8,7 @@ from parallelproject.executors.base.cluster_checks import (
     budgets_not_observed,
     local_only,
     no_steps,
+    not_followed,
     not_verified,
     reserved_metadata,
     too_large,
@@ -40,6 +41,7 @@ def problems_of(spec: Spec, project: str) -> list[Problem]:
     ]
     found += [
         *not_verified(spec),
+        *not_followed(spec),
         *_hooks(spec),
         *_queues(spec),
         *git_problems(spec, project),

@@ -2,7 +2,8 @@
 
 Its instruction is JSON: the fields of ``PublishRequest`` in camelCase, in FILE or in ``PPROJ_PUBLISH``. Its result is
 JSON of at most 4 KiB: how many branches had which result, and the result of each. Exit codes are those of
-``pproj-git``; 0 also if a pull request stays open, as the result says.
+``pproj-git``; 0 also if a pull request stays open, as the result says. With ``follow`` it follows the pull request, and
+the result is a ``FollowReport``.
 """
 
 import argparse
@@ -15,6 +16,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from parallelproject.forge.publishing.following import follow
 from parallelproject.forge.publishing.publisher import publish
 from parallelproject.forge.publishing.request import PublishRequest
 from parallelproject.forge.publishing.result import PublishResult
@@ -35,8 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     try:
         request = instructions.as_type(PublishRequest, instructions.parse(instructions.asked(asked.file, VARIABLE)))
-        published = asyncio.run(publish(request))
-        code, result = 0, summary(request, published)
+        if request.follow:
+            report = asyncio.run(follow(request, request.follow))
+            code, result = 0, {"follow": report.to_json(_RESULT_MAX - len('{"follow": }'))}
+        else:
+            code, result = 0, summary(request, asyncio.run(publish(request)))
     except Exception as error:
         code, result = instructions.of_error(error)
     instructions.answer(result, asked.result, _RESULT_MAX)

@@ -42,6 +42,25 @@ class ForgeAt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FollowRequest:
+    """What is known of a followed pull request, and what counts as feedback."""
+
+    state: str = ""
+    """The ``FeedbackState`` without the texts of findings, as JSON, packed (``packed_lines``)."""
+    repaired: str = ""
+    """By task, how many repairs of another kind it had, as JSON. Ids of tasks are no names of fields."""
+    checks: bool = True
+    reviews: bool = True
+    conflicts: bool = True
+    max_rounds: int = 3
+    """Maximum number of repairs of one task because of feedback."""
+    seconds: float = 1500.0
+    """Maximum time."""
+    quiet: float = 120.0
+    """Time without a change after which it ends."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishRequest:
     """What to publish, and where."""
 
@@ -82,6 +101,8 @@ class PublishRequest:
     wait_seconds: float = 3600.0
     """How long to wait for checks and approvals."""
     tasks: tuple[TaskRow, ...] = ()
+    follow: FollowRequest | None = None
+    """The pull request is followed; None: it is published."""
     above: tuple[str, ...] = ()
     """Tasks of levels that are not done whose work may have landed: a level's branch ends before that."""
 

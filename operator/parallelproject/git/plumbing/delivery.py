@@ -13,6 +13,7 @@ from parallelproject.model.problem import quoted
 from parallelproject.model.trackers import TRACKERS
 
 MIB = 1024 * 1024
+_COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f<>]")
 
 
@@ -75,6 +76,16 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConflictMerge:
+    """A conflict of the branch that a task resolves."""
+
+    commit: str
+    """What the branch does not merge with."""
+    paths: tuple[str, ...] = ()
+    """The files that this task resolves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
     """One attempt of one task."""
 
@@ -91,6 +102,8 @@ class Delivery:
     """Number of the repair of the task's landed work; 0: the task's own work."""
     continues: str = ""
     """The ref of held work of the task that it follows on; empty: it starts at the tip of the branch."""
+    merging: ConflictMerge | None = None
+    """The conflict that it resolves, which needs all of the history; None: it resolves none."""
     title: str = ""
     """The commit's first line; the task's id when empty."""
     body: str = ""
@@ -115,6 +128,8 @@ class Delivery:
     def __post_init__(self) -> None:
         if self.attempt < 1 or self.depth < 0 or self.repair < 0:
             raise PolicyError("InvalidInstruction", "attempt counts from 1, depth and repair from 0")
+        if self.merging and (self.depth or not _COMMIT.fullmatch(self.merging.commit)):
+            raise PolicyError("InvalidInstruction", "merging needs a commit, and depth 0")
         if self.continues and not self.continues.startswith(f"{self.refs.folder}/held/"):
             raise PolicyError("InvalidInstruction", f"{quoted(self.continues)} does not hold work of this task")
         _ = self.address, self.refs, self.branch_ref

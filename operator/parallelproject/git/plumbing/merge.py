@@ -1,8 +1,10 @@
 """Merging in the private git directory alone: no work tree, no index, nothing that a task could have prepared."""
 
+from collections.abc import Collection, Iterable
 from pathlib import Path, PurePosixPath
 
 from parallelproject.git.plumbing.changes import changes, contents
+from parallelproject.git.plumbing.command import GitCommand
 from parallelproject.git.plumbing.delivery import LandPolicy
 from parallelproject.git.plumbing.outcome import ConflictError
 from parallelproject.git.plumbing.store import GitStore
@@ -52,6 +54,62 @@ def merge(store: GitStore, base: str, tip: str, work: str) -> str:
     if done.returncode == 0:
         return tree
     raise ConflictError("MergeConflict", "this task and work that landed since changed the same lines", paths)
+
+
+def merged_with_markers(git: GitCommand, tip: str, commit: str) -> tuple[str, tuple[str, ...]]:
+    """The tree of a merge as git makes it, and the paths in conflict, which have conflict markers in it. No attributes
+    of the repository decide how a file is merged.
+
+    Raises:
+        GitFailedError: git refuses, such as to merge branches without a common history.
+    """
+    done = git.run(
+        "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", tip, commit,
+        environment={"GIT_WORK_TREE": str(git.home)}, config=[("core.bare", "false")], folder=git.home, codes=(0, 1),
+    )  # fmt: skip
+    tree, *paths = done.stdout.decode(errors="surrogateescape").rstrip("\0").split("\0")
+    return tree, tuple(paths)
+
+
+MARKER = "^<<<<<<< "
+"""How a conflict marker starts, for ``git grep``."""
+
+
+def with_marker(git: GitCommand, tree: str, paths: Iterable[str]) -> list[str]:
+    """The files among some that have conflict markers in a tree or commit.
+
+    Raises:
+        GitFailedError: git failed.
+    """
+    asked = [f":(literal){path}" for path in paths]
+    if not asked:
+        return []
+    done = git.run("grep", "-l", "-z", "-e", MARKER, tree, "--", *asked, codes=(0, 1))
+    found = done.stdout.decode(errors="surrogateescape").split("\0")
+    return [name.partition(":")[2] for name in found if name]
+
+
+def with_paths_of(store: GitStore, tree: str, commit: str, paths: Collection[str]) -> str:
+    """The tree that has some paths as another commit has them; a path that it does not have is removed.
+
+    Raises:
+        GitFailedError: git failed.
+    """
+    if not paths:
+        return tree
+    index = {"GIT_INDEX_FILE": str(store.git.directory / "merge-index")}
+    store.git.run("read-tree", tree, environment=index)
+    nothing = "0" * store.git.name_length
+    rows = dict.fromkeys(paths, f"0 {nothing}")
+    listed = store.git.run("ls-tree", "-r", "-z", "--full-tree", commit, "--", *paths).stdout
+    for line in listed.decode(errors="surrogateescape").split("\0"):
+        entry, _, path = line.partition("\t")
+        if path in rows:
+            mode, _, name = entry.split(" ")
+            rows[path] = f"{mode} {name}"
+    changed = "".join(f"{entry}\t{path}\0" for path, entry in rows.items()).encode(errors="surrogateescape")
+    store.git.run("update-index", "-z", "--index-info", stdin=changed, environment=index)
+    return store.git.run("write-tree", environment=index).stdout.decode().strip()
 
 
 def attributes_folder(store: GitStore, base: str) -> Path:

@@ -16,6 +16,7 @@ FIXES = {
     "UnsafePath": "let the task rename the file",
     "Unreadable": "let the task write a readable file, in its encoding by .gitattributes",
     "Filtered": "set spec.workspace.lfs for files of git-lfs; commit files of other filters by hand",
+    "ConflictMarker": "let the task resolve the conflict, so that both sides keep their meaning",
     "Submodule": "commit and push it in the submodule's repository, then set the submodule to that commit",
 }
 """The fix for each reason."""

@@ -20,6 +20,7 @@ from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.agent_git import BASES, TAGS, make_agent_git
 from parallelproject.git.workspace.fill import fill, unfilled
 from parallelproject.git.workspace.filters import filters_of
+from parallelproject.git.workspace.merging import merged
 from parallelproject.model.problem import listed, quoted
 from parallelproject.whole_file import write_whole
 
@@ -69,6 +70,8 @@ def prepare(delivery: Delivery, place: Place) -> Prepared:
             if delivery.depth == 0:
                 _fetch_names(store)
             base = store.text("rev-parse", f"{held}^") if held else seen.tip
+            if delivery.merging and not held:
+                held = merged(store, base, delivery.merging)
             check_out(store, base, held)
             return Prepared(Outcome.PREPARED, base, notes=_notes(store, base))
         except GitFailedError as error:

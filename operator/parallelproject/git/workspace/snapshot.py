@@ -23,6 +23,7 @@ from parallelproject.git.policy.violation import Violation
 from parallelproject.git.workspace import lfs
 from parallelproject.git.workspace.filters import filtered
 from parallelproject.git.workspace.ignoring import hidden_by_base, newly_hidden
+from parallelproject.git.workspace.merging import merged, unresolved
 from parallelproject.git.workspace.submodules import changed_below
 from parallelproject.git.workspace.work_tree import WorkTree, check_workspace
 
@@ -77,20 +78,24 @@ def snapshot(
         found, not_landed, shown = _take(store, work, base, leave_out, keeping=keeping)
         tree = work.tree()
         if start and start != base:
-            own = commit_tree(store, tree, start, signed=False, attempt=store.delivery.attempt)
+            work_then = commit_tree(store, tree, start, signed=False, attempt=store.delivery.attempt)
             try:
-                tree = combine(store, start, base, own, policy.land)
+                tree = combine(store, start, base, work_then, policy.land)
             except ConflictError as error:
                 # As every refusal keeps them: with the files of nested repositories, as plain files.
                 found, _, _ = _take(store, work, base, leave_out, keeping=True)
-                own = commit_tree(store, work.tree(), start, signed=False, attempt=store.delivery.attempt)
-                raise MovedError(error, own, [one.path for one in found if one.leave_out]) from error
+                work_then = commit_tree(store, work.tree(), start, signed=False, attempt=store.delivery.attempt)
+                raise MovedError(error, work_then, [one.path for one in found if one.leave_out]) from error
         changed = changes(store.git, f"{base}^{{tree}}", tree)
-        found += filtered(store, base, changed)
+        own = changed
+        if merging := store.delivery.merging:  # what it merges is the work of others
+            own = changes(store.git, f"{merged(store, base, merging)}^{{tree}}", tree)
+            found += unresolved(store, tree, merging)
+        found += filtered(store, base, own)
         hidden = (*newly_hidden(store, work, base, changed), *shown)
-    found += violations(store.git, changed, policy, store.delivery.access.secrets())
+    found += violations(store.git, own, policy, store.delivery.access.secrets())
     if store.delivery.lfs:
-        found += lfs.secrets_in(store, changed, policy)
+        found += lfs.secrets_in(store, own, policy)
     commit = commit_tree(store, tree, base, signed=False, attempt=store.delivery.attempt) if changed else None
     return WorkSnapshot(commit, base, changed, tuple(found), tuple(not_landed), hidden)
 

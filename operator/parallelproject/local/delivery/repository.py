@@ -219,20 +219,6 @@ class Repository:
         """The commit of a branch; None where it does not exist."""
         return self._commit(check_branch(branch, "branch"))
 
-    def changed_paths(self, commits: list[str]) -> dict[str, tuple[str, ...]]:
-        """By commit, the paths that it changed."""
-        found: dict[str, list[str]] = {}
-        if commits:
-            options = ("--stdin", "-r", "-z", "--name-only", "--no-renames", "--root")
-            printed = self._git.run("diff-tree", *options, stdin="\n".join([*commits, ""]).encode()).stdout
-            known, at = set(commits), ""
-            for field in printed.decode(errors="surrogateescape").split("\0"):
-                if field.rstrip("\n") in known:
-                    at = field.rstrip("\n")
-                elif field:
-                    found.setdefault(at, []).append(field)
-        return {commit: tuple(paths) for commit, paths in found.items()}
-
     def remote(self, base: str) -> str | None:
         """The remote that the base is followed from; else ``origin``, or the only one. None: no such remote."""
         names = lines_of(self._text("remote"))

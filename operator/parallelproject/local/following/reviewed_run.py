@@ -8,7 +8,8 @@ from typing import Any
 from parallelproject.core.review.findings import findings, lines_to_blame
 from parallelproject.core.review.follow_step import FeedbackSeen
 from parallelproject.core.review.observed import BranchConflict, PullReview
-from parallelproject.core.review.state import FeedbackRepair, FindingKind, IncomingBranch, LeftReason, ReviewFinding
+from parallelproject.core.review.state import FeedbackRepair, FindingKind, IncomingBranch, ReviewFinding
+from parallelproject.core.review.taking_in import FollowedTasks, due_answers, take_in
 from parallelproject.local.delivery.fetch import fetched
 from parallelproject.local.delivery.push import push, remote_of
 from parallelproject.local.delivery.target import LandingTarget
@@ -122,47 +123,27 @@ class ReviewedRun:
             if not is_held:
                 return FeedbackSeen(False, [], [], False, False)
             feedback = LocalFeedback(self._directory)
-            before = feedback.state
-            # The mark of a reply may not be visible, such as that of an app.
-            found = [one for one in found if one.kind is not FindingKind.REVIEW or one.key not in before.answered]
-            state = before.with_findings(
-                found, able, self._attempts(), LocalVerification.repair_counts(self._directory), settings.max_rounds,
-                incoming,
+            tasks = FollowedTasks(
+                able=frozenset(able), attempts=self._attempts(),
+                repaired=LocalVerification.repair_counts(self._directory), max_rounds=settings.max_rounds,
             )  # fmt: skip
+            # Without a merge of what others have pushed, nothing can be pushed.
+            needed = {each.group for each in incoming if each.commit == theirs}
+            state, seen = take_in(feedback.state, found, tasks, incoming, needed)
             feedback.write(state)
-        new = [one for one in found if one.key not in before.keys]
-        groups = {each.group for each in incoming if each.commit == theirs}
-        # Without a merge of what others have pushed, nothing can be pushed.
-        over = any(
-            why == LeftReason.ROUNDS_OVER or one.group in groups for one in found if (why := state.left.get(one.key))
-        )
-        unanswered = {one.key for _, one in state.unanswered}
-        return FeedbackSeen(
-            True,
-            [one for one in new if one.key not in state.left],
-            [(one, state.left[one.key]) for one in new if one.key in state.left],
-            over,
-            is_quiet=not found and not unanswered,
-            waiting=tuple(one.title for one in found if one.key in state.left or one.key in state.answered),
-        )
+        return seen
 
     def answers(self, succeeded: set[str]) -> list[tuple[ReviewFinding, str]]:
         """The findings that tasks have acted on, with the replies that are due.
 
         Args:
-            succeeded: The tasks that have succeeded. Others have not acted on theirs, and may not have run.
+            succeeded: The tasks that have succeeded.
         """
-        unanswered = LocalFeedback(self._directory).state.unanswered
-        if not unanswered:
+        state = LocalFeedback(self._directory).state
+        if not state.unanswered:
             return []
         work = self._branch.work(self._target.base.commit)
-        ran = self._attempts("Succeeded")
-        commits = {(each.task, each.repair): each.commit for each in work.commits if each.task}
-        return [
-            (one, _reply(one, commits.get((one.task, repair.number))))
-            for repair, one in unanswered
-            if one.task in succeeded and ran.get(one.task, 0) > repair.floor
-        ]
+        return due_answers(state, succeeded, self._attempts("Succeeded"), work)
 
     def note_answer(self, key: str) -> None:
         """Records that a reply is sent.
@@ -204,10 +185,3 @@ class ReviewedRun:
 
 def _conflicts(repairs: tuple[FeedbackRepair, ...]) -> list[ReviewFinding]:
     return [one for one in repairs[-1].findings if one.kind is FindingKind.CONFLICT] if repairs else []
-
-
-def _reply(finding: ReviewFinding, commit: str | None) -> str:
-    """What the thread gets."""
-    if commit is None:
-        return f"The task `{finding.task}` ran for this ({finding.title}), and changed nothing."
-    return f"{commit} changes this ({finding.title}), by the task `{finding.task}`."

@@ -1,20 +1,19 @@
 """The branch of a run as its pull request is reviewed: who wrote which line, and what others have pushed meanwhile."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from subprocess import CompletedProcess
 from typing import Any
 
-from parallelproject.core.review.observed import BranchWork, CodeLine, LandedCommit
+from parallelproject.core.review.observed import BranchWork, CodeLine
+from parallelproject.git.branches.reviewed_work import branch_work
 from parallelproject.git.plumbing.failure import GitFailedError
-from parallelproject.git.plumbing.landed_history import trailer_format
-from parallelproject.git.plumbing.lines_of import lines_of
+from parallelproject.git.plumbing.merge import merged_with_markers, with_marker
 from parallelproject.git.plumbing.refs import check_branch
-from parallelproject.git.plumbing.trailers import REPAIR, RUN, TASK
 from parallelproject.local.delivery.target import LandingTarget
 from parallelproject.local.errors import RunError
 
 _TRIES = 5
-_MARKER = "^<<<<<<< "
 
 
 class ReviewedBranch:
@@ -75,58 +74,30 @@ class ReviewedBranch:
         raise RunError(f"{self._target.branch} moved at each of {_TRIES} tries")
 
     def unresolved(self, paths: Iterable[str]) -> list[str]:
-        """The files among some that have conflict markers on the branch."""
-        asked = [f":(literal){path}" for path in paths]
-        if not asked:
-            return []
-        done = self._run("grep", "-l", "-z", "-e", _MARKER, self.tip, "--", *asked, codes=(0, 1))
-        found = done.stdout.decode(errors="surrogateescape").split("\0")
-        return [name.partition(":")[2] for name in found if name]
+        """The files among some that have conflict markers on the branch.
+
+        Raises:
+            RunError: git refuses.
+        """
+        with self._refusal("grep"):
+            return with_marker(self._git, self.tip, paths)
 
     def work(self, base: str, lines: Sequence[CodeLine] = ()) -> BranchWork:
-        """The commits that a base does not have, and who wrote some lines.
+        """The commits that a base does not have, and who wrote some lines; see ``branch_work``.
 
-        Args:
-            base: A commit.
-            lines: The lines; those of commits that are not known here are skipped.
+        Raises:
+            RunError: git refuses.
         """
-        form = "%H%x00%P%x00" + "%x00".join(map(trailer_format, (RUN, TASK, REPAIR)))
-        rows = [
-            line.split("\0")
-            for line in lines_of(
-                self._text("log", "--reverse", "--topo-order", f"--format={form}", self.tip, f"^{base}", "--")
-            )
-        ]
-        changed = self._target.repository.changed_paths([row[0] for row in rows])
-        commits = []
-        for commit, parents, run, task, repair in rows:
-            is_ours = run == self._target.run and len(parents.split()) == 1
-            number = int(repair) if repair.isdigit() else 0
-            commits.append(LandedCommit(commit, task if is_ours else "", changed.get(commit, ()), number))
-        blamed = {line: commit for line in lines if (commit := self._blamed(line))}
-        return BranchWork(tuple(commits), blamed)
-
-    def _blamed(self, line: CodeLine) -> str:
-        """The commit that changed a line last; empty: not known."""
-        if "\0" in line.path or not set(line.commit) <= set("0123456789abcdef") or not line.commit:
-            return ""
-        done = self._git.run(
-            "blame", "--porcelain", "-L", f"{line.line},{line.line}", line.commit, "--", line.path, codes=(0, 128)
-        )
-        return done.stdout.decode(errors="replace").partition(" ")[0] if done.returncode == 0 else ""
+        with self._refusal("log"):
+            return branch_work(self._git, self._target.run, self.tip, base, lines)
 
     def _is_in(self, commit: str, tip: str) -> bool:
         return self._run("merge-base", "--is-ancestor", commit, tip, codes=(0, 1)).returncode == 0
 
     def _merged(self, tip: str, commit: str) -> tuple[str, tuple[str, ...]]:
         """The tree of a merge, and the paths in conflict, which have markers in it."""
-        home = self._git.home
-        done = self._run(
-            "merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", tip, commit,
-            environment={"GIT_WORK_TREE": str(home)}, config=[("core.bare", "false")], folder=home, codes=(0, 1),
-        )  # fmt: skip
-        tree, *paths = done.stdout.decode(errors="surrogateescape").rstrip("\0").split("\0")
-        return tree, tuple(paths)
+        with self._refusal("merge-tree"):
+            return merged_with_markers(self._git, tip, commit)
 
     def _commit(self, tree: str, parents: Sequence[str], title: str, paths: Sequence[str]) -> str:
         text = title + ("\n\nIn conflict, with markers:\n" + "\n".join(paths) if paths else "") + "\n"
@@ -152,12 +123,15 @@ class ReviewedBranch:
             return False
         return True
 
-    def _text(self, command: str, *arguments: str) -> str:
-        return self._run(command, *arguments).stdout.decode(errors="surrogateescape").removesuffix("\n")
-
     def _run(self, command: str, *arguments: str, **more: Any) -> CompletedProcess[bytes]:
+        """Raises RunError: git refuses."""
+        with self._refusal(command):
+            return self._git.run(command, *arguments, **more)
+
+    @contextmanager
+    def _refusal(self, command: str) -> Iterator[None]:
         """Raises RunError: git refuses, such as to merge a branch without a common history."""
         try:
-            return self._git.run(command, *arguments, **more)
+            yield
         except GitFailedError as error:
             raise RunError(f"{self._target.branch}: git {command} failed: {error.detail}") from None

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from parallelproject.core.review.current_repair import repair_at
 from parallelproject.local.review.record import LocalFeedback
 from parallelproject.local.verification.checks import LocalVerification
 
@@ -21,25 +22,21 @@ class CurrentRepair(NamedTuple):
 def current_repair(
     task: str, verification: LocalVerification | None, review: LocalFeedback | None
 ) -> CurrentRepair | None:
-    """The last repair of a task; None: it does its own work.
-
-    Repairs of both kinds are numbered together, since each lands once by its number.
-    """
-    checked = verification.repair(task) if verification else None
-    reviewed = review.repair(task) if review else None
-    count = (checked[0] if checked else 0) + (review.count(task) if review else 0)
-    if review and reviewed and (checked is None or reviewed.floor > checked[1].floor):
-        of_review = reviewed
+    """The last repair of a task; None: it does its own work."""
+    found = repair_at(
+        verification.state.repairs.get(task, ()) if verification else (),
+        review.state.repairs.get(task, ()) if review else (),
+    )
+    if review and found and (of_review := found.of_review):
 
         def by_review(number: int, show: str, failed: str | None) -> str:
             return review.feedback(task, number, of_review, show, failed)
 
-        return CurrentRepair(count, reviewed.floor, by_review)
-    if verification and checked:
-        of_check = checked[1]
+        return CurrentRepair(found.number, of_review.floor, by_review)
+    if verification and found and (of_check := found.of_check):
 
         def by_check(number: int, show: str, failed: str | None) -> str:
             return verification.feedback(task, number, of_check, show, failed)
 
-        return CurrentRepair(count, of_check.floor, by_check)
+        return CurrentRepair(found.number, of_check.floor, by_check)
     return None

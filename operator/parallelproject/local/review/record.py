@@ -62,15 +62,6 @@ class LocalFeedback:
             if branch.bring_in(incoming.commit, incoming.name, conflicts=bool(incoming.paths)):
                 say(f"{incoming.name} is merged into {target.branch}")
 
-    def repair(self, task: str) -> FeedbackRepair | None:
-        """The current repair of a task; None: it has no feedback."""
-        repairs = self.state.repairs.get(task)
-        return repairs[-1] if repairs else None
-
-    def count(self, task: str) -> int:
-        """How many repairs of a task there were."""
-        return len(self.state.repairs.get(task, ()))
-
     def feedback(self, task: str, number: int, repair: FeedbackRepair, show: str, failed: str | None) -> str:
         """The file that says to a task what to act on.
 

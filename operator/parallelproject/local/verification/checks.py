@@ -205,11 +205,6 @@ class LocalVerification:
         """A run of a check was not started."""
         self._runs.pop(key, None)
 
-    def repair(self, task: str) -> tuple[int, Repair] | None:
-        """The number of a task's current repair, and the repair; None: it does its own work."""
-        repairs = self.state.repairs.get(task)
-        return (len(repairs), repairs[-1]) if repairs else None
-
     def feedback(self, task: str, number: int, repair: Repair, show: str, failed: str | None) -> str:
         """The file that says to a task what its landed work breaks.
 

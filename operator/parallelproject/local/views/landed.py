@@ -7,6 +7,7 @@ from pathlib import Path
 
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.report.drift import Comparison, compare
+from parallelproject.git.branches.reviewed_work import changed_paths
 from parallelproject.git.plumbing.refs import OTHER, PREFIX, TaskRefs, kept_work
 from parallelproject.local.delivery.target import LandingTarget
 from parallelproject.model.problem import listed
@@ -43,7 +44,7 @@ def account(target: LandingTarget, graph: CompiledGraph) -> Account:
     found = target.repository.task_refs(target.run, list(graph.ids))
     commits = sum(name.endswith("/landed") for name in target.repository.refs_of_run(target.run))
     landed = {task: refs["landed"] for task, refs in found.items() if "landed" in refs}
-    paths = target.repository.changed_paths(list(landed.values()))
+    paths = changed_paths(target.repository.git, landed.values())
     kept, earlier = {}, 0
     for task, refs in found.items():
         folder = TaskRefs(target.run, task).folder
