@@ -119,7 +119,10 @@ class FollowReport(NamedTuple):
 
 def packed_findings(findings: Sequence[ReviewFinding], most: int) -> str:
     """As many findings as fit, of conflicts all or none; their texts are cut before any is dropped."""
-    usable = [one for one in findings if len(one.paths) <= _PATHS_MAX]
+    too_large = {one.group for one in findings if len(one.paths) > _PATHS_MAX}
+    usable = [one for one in findings if one.group not in too_large]
+    if not usable:
+        return ""
     ordered = sorted(usable, key=lambda one: one.kind is not FindingKind.CONFLICT)
     for length in _TEXTS:
         text = _packed(ordered, length)
