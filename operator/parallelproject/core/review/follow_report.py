@@ -19,7 +19,7 @@ _TEXTS = (16_000, 8_000, 4_000, 2_000, 1_000, 500, 200)
 _ANSWERED_MAX, _ANSWERED_BYTES = 50, 900
 _WAITING_MAX, _WAITING_SHOWN, _URL_MAX = 5, 100, 300
 _NAME_MAX, _FINDINGS_MAX = 100, 200
-"""Bounds of what is read: whoever may write the status of a pod may write any report."""
+"""Bounds of what is read: anyone who may write the status of a pod may write any report."""
 _PATHS_MAX = 100
 """Files of one conflict; of one with more, people are asked."""
 
