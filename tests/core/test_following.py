@@ -188,6 +188,17 @@ def test_a_report_fits_into_a_termination_message_and_is_read_again(
         assert again.findings or again.end is FollowEnd.PEOPLE, "else it would be reported again and again"
 
 
+def test_of_a_conflict_in_very_many_files_nothing_is_reported_and_people_are_asked() -> None:
+    large = CONFLICT._replace(key=f"{CONFLICT.group}/a", paths=tuple(f"{i}.txt" for i in range(101)))
+    again = FollowReport.read(report(FollowEnd.FEEDBACK, CONFLICT, large, COMMENT).to_json(3900))
+    assert again
+    assert again.findings == (COMMENT,)
+    again = FollowReport.read(report(FollowEnd.FEEDBACK, CONFLICT, large).to_json(3900))
+    assert again
+    assert (again.end, again.findings) == (FollowEnd.PEOPLE, ())
+    assert again.waiting
+
+
 def test_what_is_read_is_bounded() -> None:
     large = COMMENT._replace(key="k" * 9_000, title="t" * 9_000, text="x" * 90_000, thread="y" * 9_000)
     said = report(FollowEnd.FEEDBACK, *(large._replace(key=f"{i}") for i in range(300)), answered=("a" * 9_000,) * 90)

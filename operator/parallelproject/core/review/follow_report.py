@@ -19,7 +19,7 @@ _TEXTS = (16_000, 8_000, 4_000, 2_000, 1_000, 500, 200)
 _ANSWERED_MAX, _ANSWERED_BYTES = 50, 900
 _WAITING_MAX, _WAITING_SHOWN, _URL_MAX = 5, 100, 300
 _NAME_MAX, _FINDINGS_MAX = 100, 200
-"""Bounds of what is read: whoever may write the status of a pod may write any report."""
+"""Bounds of what is read: anyone who may write the status of a pod may write any report."""
 _PATHS_MAX = 100
 """Files of one conflict; of one with more, people are asked."""
 
@@ -119,7 +119,10 @@ class FollowReport(NamedTuple):
 
 def packed_findings(findings: Sequence[ReviewFinding], most: int) -> str:
     """As many findings as fit, of conflicts all or none; their texts are cut before any is dropped."""
-    usable = [one for one in findings if len(one.paths) <= _PATHS_MAX]
+    too_large = {one.group for one in findings if len(one.paths) > _PATHS_MAX}
+    usable = [one for one in findings if one.group not in too_large]
+    if not usable:
+        return ""
     ordered = sorted(usable, key=lambda one: one.kind is not FindingKind.CONFLICT)
     for length in _TEXTS:
         text = _packed(ordered, length)
