@@ -9,6 +9,7 @@ from tests.forge.test_parts import Project, ends, project
 from tests.forge.world import World
 from tests.git.remote import BRANCH, Remote
 from tests.git.test_landed_work import store
+from tests.git.test_taken_out import asked
 
 __all__ = ["project"]  # a fixture
 
@@ -23,7 +24,7 @@ def passes(standin: StandIn, world: World) -> None:
 def revert(project: Project, *tasks: str, number: int = 1) -> str:
     """Takes the work of tasks off the branch, and they have failed."""
     with store(project.remote) as found:
-        made = take_out(found, number, tasks, {}, "The check test fails.")
+        made = take_out(found, asked(*tasks, number=number))
     for task in tasks:
         project.rows[task] |= {"failed": True, "reason": "VerificationFailed"}
     return made.commit
