@@ -1,5 +1,6 @@
 """The search for who broke a check: its laws, over random histories, and its verdicts."""
 
+import math
 from collections.abc import Sequence
 from itertools import combinations
 from random import Random
@@ -185,6 +186,43 @@ def test_what_the_output_names_saves_verifications() -> None:
     }
     assert spent[Clarity.NAMED] < 0.7 * spent[Clarity.SILENT]
     assert spent[Clarity.NAMED] <= 40, "at most four in the mean; halving takes four and proves less"
+
+
+def test_two_tasks_that_are_both_named_take_three_verifications() -> None:
+    """Each fails alone, and without both the check passes: no probe is only a probe."""
+    report = FailureReport(tests=frozenset({"test_f3.py::test_a", "test_f6.py::test_a"}))
+    broken = BrokenHistory(changes(16), frozenset({frozenset({"t3"}), frozenset({"t6"})}), report)
+    cost = search(broken, 1)
+    assert lands_on(broken, cost.verdict) == broken.faults
+    assert cost.verifications == 3
+
+
+def test_a_pair_of_which_one_is_named_and_the_other_mentioned_takes_two_verifications() -> None:
+    report = FailureReport(tests=frozenset({"test_f6.py::test_a"}), mentions=frozenset({"f3"}))
+    broken = BrokenHistory(changes(16), frozenset({frozenset({"t3", "t6"})}), report)
+    cost = search(broken, 1)
+    assert lands_on(broken, cost.verdict) == broken.faults
+    assert cost.verifications == 2
+
+
+def test_the_unnamed_half_of_a_pair_is_found_by_halves() -> None:
+    spent = []
+    for partner in range(1, 16):
+        report = FailureReport(tests=frozenset({"test_f16.py::test_a"}))
+        broken = BrokenHistory(changes(16), frozenset({frozenset({f"t{partner}", "t16"})}), report)
+        cost = search(broken, 1)
+        assert lands_on(broken, cost.verdict) == broken.faults
+        spent.append(cost.verifications)
+    assert sum(spent) / len(spent) <= 2 + math.log2(15) + 1, "two for the one that is named, and one for the proof"
+
+
+def test_one_failed_test_is_rarely_the_fault_of_two() -> None:
+    """The task whose test fails is innocent. What a change breaks alone needs no second cause."""
+    report = FailureReport(tests=frozenset({"test_f6.py::test_a"}), mentions=frozenset({"f3"}))
+    broken = BrokenHistory(changes(16), frozenset({frozenset({"t3"})}), report)
+    cost = search(broken, 1)
+    assert lands_on(broken, cost.verdict) == broken.faults
+    assert cost.verifications == 3
 
 
 def test_where_git_can_build_no_probe_the_commits_of_the_branch_decide() -> None:

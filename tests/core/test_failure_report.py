@@ -5,7 +5,7 @@ import pytest
 from parallelproject.core.verification.failure_report import FailureReport, confirmed, judge, read_failure
 from parallelproject.core.verification.printed_end import LINE_MAX, LINES_MAX, PRINTED_MAX, last_lines
 from parallelproject.core.verification.probe import LandedChange, ProbeOutcome
-from parallelproject.core.verification.suspicion import clues, subject, weights
+from parallelproject.core.verification.suspicion import MENTIONED, clues, subject, weights
 
 PYTEST = """\
 tests/api/test_parser.py:12: in test_reads
@@ -97,6 +97,42 @@ def test_a_file_that_many_changed_says_less_about_each() -> None:
     report = FailureReport(paths=frozenset({"src/common.py"}))
     alone, shared = (clues([change(str(i), "src/common.py") for i in range(count)], report) for count in (1, 4))
     assert alone[0][0] > 4 * shared[0][0] > 0
+
+
+USES = """FAIL: test_neighbour (tests.test_cart.Cart.test_neighbour)
+Traceback (most recent call last):
+  File "/checkout/tests/test_cart.py", line 8, in test_neighbour
+    self.assertEqual(prices.total(2) + prices.unit(), 4 + 8)
+AttributeError: module 'shop.money' has no attribute 'unit'
+test_other (tests.test_lists.Lists.test_other) ... ok
+"""
+
+
+def test_a_file_that_an_error_or_a_line_of_code_mentions_is_a_clue_of_its_own() -> None:
+    report = read_failure(USES)
+    assert {"prices", "money"} < report.mentions
+    assert not {"recent", "line", "lists", "Lists"} & report.mentions, "words, and tests that passed"
+    found = clues(
+        [change("cart", "shop/cart.py"), change("prices", "shop/prices.py"), change("money", "shop/money.py")], report
+    )
+    assert sum(clue[0] > 0 for clue in found) == 1, "what is named already is not mentioned as well"
+    assert sorted(clue[1:] for clue in found if not clue[0]) == [(0, MENTIONED), (MENTIONED, 0)]
+
+
+def test_an_output_that_mentions_much_says_nothing_by_it() -> None:
+    names = [f"part{i}" for i in range(5)]
+    report = FailureReport(mentions=frozenset(names))
+    assert clues([change(name, f"pkg/{name}.py") for name in names], report) == []
+    assert len(clues([change(name, f"pkg/{name}.py") for name in names[:4]], report)) == 4
+
+
+def test_a_file_that_a_failure_passes_through_counts_less_than_the_test_that_fails() -> None:
+    paths, tests = frozenset({"src/common.py"}), frozenset({"tests/test_parser.py::test"})
+    landed = [change("parser", "src/parser.py"), change("common", "src/common.py")]
+    (alone,) = clues(landed, FailureReport(paths=paths))
+    named, passed = clues(landed, FailureReport(tests, paths))
+    assert named[0] > passed[1] > 0
+    assert alone[1] > passed[1], "without tests, files are all that is named"
 
 
 def test_larger_changes_and_those_that_were_retried_weigh_more() -> None:

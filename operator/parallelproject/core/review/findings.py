@@ -6,6 +6,7 @@ the file; a failed check that names neither goes to the task of the last commit.
 
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from parallelproject.core.review.observed import (
     BranchConflict,
@@ -143,7 +144,7 @@ def _owner_of_path(path: str, work: BranchWork) -> str:
 def _owner_by_names(text: str, work: BranchWork) -> str:
     """The task whose changes explain best the files and tests that a text names."""
     ours = [each for each in work.commits if each.task]
-    report = read_failure(text)
+    report = replace(read_failure(text), mentions=frozenset())  # people mention what they do not mean
     if not ours or not (report.paths or report.tests):
         return ""
     vectors = clues([_change(each) for each in ours], report)

@@ -12,6 +12,7 @@ from parallelproject.core.verification.printed_end import last_lines
 from parallelproject.core.verification.probe import ProbeOutcome
 
 _NAMES_MAX = 200
+_MENTIONS_MAX = 1_000
 
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # All of these are matched against one short line, and those that begin with blanks only at its start: no output takes
@@ -32,6 +33,9 @@ _TESTS = re.compile(
     r"| *not ok \d+ -? ?(?P<tap>[^#]*[^#\s])"
     r"|  \d+\) (?P<mocha>.*[^\s:])"
 )
+_MENTION = re.compile(r"(?<=[.:/'\"`])[A-Za-z_]\w+|\b[A-Za-z_]\w+(?=[.(]\w|\(\)|::|['\"`])")
+"""Names in code and in messages of errors: ``part.total(3)``, ``module 'part'``. Words of sentences are no names."""
+_PASSING = re.compile(r"^ok\b|\bok$|\bPASS(?:ED)?\b|[✓✔]")
 _NOT_BUILT = re.compile(
     r"\[(?:build|setup) failed\]|^error: could not compile|error TS\d+:|COMPILATION ERROR|Compilation failed"
     r"|Interrupted: \d+ errors? during collection|_FailedTest|Test suite failed to run"
@@ -48,6 +52,8 @@ class FailureReport:
     """Failed tests, as their tool writes them."""
     paths: frozenset[str] = frozenset()
     """Files and packages that the output names, as written."""
+    mentions: frozenset[str] = frozenset()
+    """Names in lines of code and in messages: of modules, for example."""
     is_built: bool = True
     """Whether the code compiled and loaded, as far as the output says."""
 
@@ -57,6 +63,7 @@ def read_failure(output: str) -> FailureReport:
     """Reads the output of a failed check. Its end is enough."""
     tests: dict[str, None] = {}
     paths: dict[str, None] = {}
+    mentions: dict[str, None] = {}
     is_built = True
     for full in last_lines(output):
         line = _COLOUR.sub("", full).rstrip()
@@ -67,8 +74,15 @@ def read_failure(output: str) -> FailureReport:
         heads = (found[1] for found in (_HEADED.match(line), _PACKAGE.match(line)) if found)
         for path in (*_FILE.findall(line), *heads):
             paths[path.replace("\\", "/").removeprefix("./")] = None
+        if not _PASSING.search(line):
+            mentions |= dict.fromkeys(_MENTION.findall(line))
         is_built = is_built and _NOT_BUILT.search(line) is None
-    return FailureReport(frozenset(list(tests)[-_NAMES_MAX:]), frozenset(list(paths)[-_NAMES_MAX:]), is_built)
+    return FailureReport(
+        frozenset(list(tests)[-_NAMES_MAX:]),
+        frozenset(list(paths)[-_NAMES_MAX:]),
+        frozenset(list(mentions)[-_MENTIONS_MAX:]),
+        is_built,
+    )
 
 
 def judge(original: FailureReport, output: str) -> ProbeOutcome:
@@ -88,7 +102,8 @@ def judge(original: FailureReport, output: str) -> ProbeOutcome:
 def confirmed(first: FailureReport, second: FailureReport) -> FailureReport:
     """What failed in both runs on one commit: the rest is flaky."""
     tests, paths = first.tests & second.tests, first.paths & second.paths
-    return FailureReport(tests or second.tests, paths or second.paths, first.is_built or second.is_built)
+    mentions = first.mentions & second.mentions
+    return FailureReport(tests or second.tests, paths or second.paths, mentions, first.is_built or second.is_built)
 
 
 def _test_name(found: re.Match[str]) -> str:

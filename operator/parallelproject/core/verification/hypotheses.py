@@ -33,6 +33,12 @@ _UNEXPLAINED = 0.02
 """The weight of a clue that a hypothesis does not explain: some failures show far from their cause."""
 _SILENT = 0.4
 """The weight of a fault that explains no clue, although there are clues."""
+_SHARED = 0.1
+"""The weight of each fault more than there are failed tests: faults that are independent rarely fail the same test."""
+_OWN = 0.3
+_TOGETHER = 0.35
+"""The weight of a fault of two changes of which each explains a clue at least so well, where several tests failed: what
+only two changes do together is mostly seen in one test."""
 _CLUES_FULL = 3
 """So many clues count fully. More of them are rarely independent of each other."""
 _ALL_PAIRS_MAX = 64
@@ -72,7 +78,7 @@ def weigh(
     votes: Mapping[int, Votes],
     keep: int,
     *,
-    is_named: bool,
+    failed_tests: int,
 ) -> WeighedHypotheses:
     """The most probable hypotheses.
 
@@ -82,10 +88,10 @@ def weigh(
         needs: By change, all that it builds on, as bits.
         votes: By changes, as bits, the outcomes with them.
         keep: How many to return at most.
-        is_named: Whether the output of the check names the failed tests.
+        failed_tests: How many failed tests the output of the check names.
     """
-    alarms = _FALSE_ALARM if is_named else _FALSE_ALARM_UNNAMED
-    prior = _Prior(weights, clues)
+    alarms = _FALSE_ALARM if failed_tests else _FALSE_ALARM_UNNAMED
+    prior = _Prior(weights, clues, failed_tests)
     counts = [(mask, passed, failed) for mask, (passed, failed) in votes.items()]
     scored: dict[Faults, float] = {}
     for faults, probability in _all(weights, clues, needs, votes):
@@ -110,7 +116,8 @@ def weigh(
 class _Prior:
     """How well hypotheses explain what the output names."""
 
-    def __init__(self, weights: Sequence[float], clues: Sequence[Sequence[float]]) -> None:
+    def __init__(self, weights: Sequence[float], clues: Sequence[Sequence[float]], failed_tests: int) -> None:
+        self._failed_tests = failed_tests
         self._clues = clues
         self._power = min(1.0, _CLUES_FULL / len(clues)) if clues else 1.0
         self._explained = [max((clue[i] for clue in clues), default=0.0) for i in range(len(weights))]
@@ -124,9 +131,12 @@ class _Prior:
             score *= _UNEXPLAINED + max((clue[i] for i in members), default=0.0)
         score = math.pow(score, self._power)
         for fault in faults:
-            if not any(self._explained[position - 1] for position in positions_of(fault)):
+            explained = [self._explained[position - 1] for position in positions_of(fault)]
+            if not any(explained):
                 score *= _SILENT
-        return score
+            if self._failed_tests > 1 and fault.bit_count() > 1 and min(explained) >= _OWN:
+                score *= _TOGETHER
+        return score * math.pow(_SHARED, max(0, len(faults) - self._failed_tests)) if self._failed_tests else score
 
 
 def _all(

@@ -32,8 +32,8 @@ _LAST = 0.9
 """The probability that a proven verdict must have where no probe is left."""
 _GAIN_MIN = 0.05
 """The least that a probe must tell to take a free slot, in bits."""
-_PROOF_WORTH = 1.2
-"""The worth of a step towards a proof, in bits."""
+_PROOF_WORTH = 0.55
+"""The worth of an outcome that a proof needs, in bits."""
 
 
 def probes_max(count: int) -> int:
@@ -105,7 +105,7 @@ class _Search:
             self._builds.needs,
             self._votes,
             _HYPOTHESES_MAX,
-            is_named=bool(report.tests),
+            failed_tests=len(report.tests),
         )
 
     def step(self, slots: int, running: Sequence[int]) -> Sequence[Probe] | CulpritVerdict:
@@ -153,11 +153,10 @@ class _Search:
                 worth[mask] = 0.0
         proved = list(zip(self._evidence.faults, self._evidence.probabilities, strict=True))[:_PROVED_MAX]
         for faults, probability in proved:
-            unmet = self._unmet(faults)
-            for obligation in unmet:
+            for obligation in self._unmet(faults):
                 wanted = open_mask(obligation, self._is_unbuildable)
                 if wanted is not None:
-                    worth[wanted] = worth.get(wanted, 0.0) + _PROOF_WORTH * probability / len(unmet)
+                    worth[wanted] = worth.get(wanted, 0.0) + _PROOF_WORTH * probability
         return {mask: bits for mask, bits in sorted(worth.items()) if not self._is_unbuildable(mask)}
 
     def _confidence(self, bits: Mapping[int, Sequence[bool]]) -> float:

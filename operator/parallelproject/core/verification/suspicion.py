@@ -7,7 +7,7 @@ its size and the failed attempts of its task.
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 from pathlib import PurePosixPath
 
@@ -18,6 +18,12 @@ SAME_FILE = 1.0
 SAME_SUBJECT = 0.7
 """A test and the file that it tests: ``test_parser.py`` and ``parser.py``."""
 SAME_FOLDER = 0.05
+PASSED = 0.4
+"""How much a file counts that the output names next to failed tests: the failure passes through it."""
+MENTIONED = 0.5
+"""How much a file counts whose module a message or a line of code mentions: what failed may use it."""
+_MENTIONED_MAX = 4
+"""An output that mentions the files of more changes is a listing: it says nothing."""
 _CLUES_MAX = 8
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z0-9]+")
@@ -34,15 +40,33 @@ def clues(changes: Sequence[LandedChange], report: FailureReport) -> list[tuple[
     same changes are one clue: a hundred failed tests of one file say no more than one.
     """
     owned = [[_ChangedPath(path) for path in change.paths] for change in changes]
-    found: Counter[tuple[float, ...]] = Counter()
-    for name in sorted(report.paths | report.tests):
+    words = {subject(name) for name in report.mentions} - _COMMON
+    counts: dict[tuple[float, ...], float] = {}
+    often: Counter[tuple[float, ...]] = Counter()
+    for name in (*sorted(report.tests), *sorted(report.paths)):
         named = _OutputName(name)
+        words -= {named.stem, *named.words}
         vector = tuple(max((named.relation(place) for place in places), default=0.0) for places in owned)
-        if any(vector):
-            # What many changes touch is part of many failures: it says less about each of them.
-            total = max(1.0, sum(vector)) ** 2
-            found[tuple(relation / total for relation in vector)] += 1
+        often[vector] += 1
+        counts.setdefault(vector, PASSED if report.tests and name not in report.tests else 1.0)
+    for vector in _mentioned(owned, words):
+        counts.setdefault(vector, MENTIONED)
+    found = {
+        # What many changes touch is part of many failures: it says less about each of them.
+        tuple(relation * weight / max(1.0, sum(vector)) ** 2 for relation in vector): often[vector]
+        for vector, weight in counts.items()
+        if any(vector)
+    }
     return sorted(found, key=lambda vector: (-max(vector), -found[vector], vector))[:_CLUES_MAX]
+
+
+def _mentioned(owned: Sequence[Sequence["_ChangedPath"]], words: Collection[str]) -> list[tuple[float, ...]]:
+    """By file that is mentioned, how well each change explains that."""
+    stems = [{place.stem for place in places} for places in owned]
+    found = [word for word in sorted(words) if any(word in each for each in stems)]
+    if sum(not each.isdisjoint(found) for each in stems) > _MENTIONED_MAX:
+        return []
+    return [tuple(float(word in each) for each in stems) for word in found]
 
 
 def weights(changes: Sequence[LandedChange]) -> list[float]:
