@@ -1,0 +1,100 @@
+"""Projects with steps, gates and hooks: how their pods behave, and how they end when nothing goes wrong."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from tests.controller.audit import Json
+from tests.controller.cluster import role
+from tests.controller.stepped_laws import StepOutcome, SteppedTask
+
+GIT: Json = {"url": "https://git.example/acme/shop.git"}
+_ENDS = "step_ends"
+"""The parameter that says how attempts end, see tools/rig/stages/pod-end.yaml."""
+_OUTCOMES = {
+    "rejected": StepOutcome.REJECTED,
+    "killed": StepOutcome.FAILED,
+    "conflict": StepOutcome.CONFLICT,
+    "later": StepOutcome.LATER,
+}
+
+
+def through(made: Json, *steps: str, ends: Mapping[int, str]) -> Json:
+    """A task that goes through some steps.
+
+    Args:
+        made: The task.
+        steps: The names of the steps.
+        ends: By number, how attempts end that do not end well.
+    """
+    text = " ".join(f"{number}:{end}" for number, end in ends.items())
+    parameters = [*made.get("parameters", ()), {"name": _ENDS, "value": text}]
+    return {**made, "steps": list(steps), "parameters": parameters}
+
+
+def stepped_fields(steps: Sequence[Json], hooks: Json) -> Json:
+    """The fields of a spec with steps and hooks; hooks of the role ``broken`` fail."""
+    broken = role("broken")
+    broken["podTemplate"]["spec"]["containers"][0]["env"] = [{"name": "PPROJ_PARAM_FAIL_ATTEMPTS", "value": "9"}]
+    made: Json = {"roles": [role(), role("reviewer", maxConcurrent=1), broken]}
+    if steps:
+        made |= {"git": GIT, "steps": list(steps)}
+    if hooks:
+        made["hooks"] = {kind: {"command": ["refresh"], "role": "coder", **fields} for kind, fields in hooks.items()}
+    return made
+
+
+def attempts_of(made: Json, steps: Sequence[Json], attempts: int) -> Iterator[tuple[SteppedTask, str]]:
+    """The attempts of a task when nothing goes wrong: what is true after each, and the step that it was at.
+
+    Args:
+        made: The task.
+        steps: Those of the spec.
+        attempts: How often an attempt at a step may fail.
+    """
+    chosen = [step for step in steps if "steps" not in made or step["name"] in made["steps"]]
+    life = SteppedTask(made["id"], chosen, attempts)
+    parameters = {each["name"]: each["value"] for each in made.get("parameters", ())}
+    ends = dict(each.split(":") for each in parameters.get(_ENDS, "").split())
+    fails, number = int(parameters.get("fail_attempts", 0)), 0
+    while not life.landed and not life.has_failed:
+        number += 1
+        step = life.next_step()
+        assert step is not None
+        outcome = _OUTCOMES.get(ends.get(str(number), ""))
+        if number <= fails:
+            outcome = StepOutcome.FAILED
+        elif outcome is None:
+            may_land = not life.left(step)
+            outcome = StepOutcome.PASSED if life.is_gate(step) else StepOutcome.HELD
+            outcome = StepOutcome.LANDED if may_land else outcome
+        life.settle(step, number, outcome)
+        yield life, step
+
+
+def fate(made: Json, steps: Sequence[Json], attempts: int) -> tuple[str, int, int]:
+    """State, attempts and failures of a task at the end; the arguments are those of ``attempts_of``."""
+    number, failures, before = 0, 0, 0
+    for life, _ in attempts_of(made, steps, attempts):
+        number, failures = number + 1, failures + max(0, life.failures - before)
+        before = life.failures
+    return ("Succeeded" if life.landed else "Failed"), number, failures
+
+
+def hook_runs(tasks: Sequence[Json], hooks: Json, started: Collection[str]) -> list[tuple[str, int | str, str]]:
+    """The hooks that run, each with its level or group, and its end.
+
+    Args:
+        tasks: All tasks, each after those that it depends on.
+        hooks: As in the spec.
+        started: The tasks of which an attempt starts.
+    """
+    levels: dict[str, int] = {}
+    for each in tasks:
+        levels[each["id"]] = max((levels[parent] + 1 for parent in each.get("dependencies", ())), default=0)
+    by_level = sorted({levels[task] for task in started})
+    groups = dict.fromkeys(each["group"] for each in tasks if "group" in each and each["id"] in started)
+    found: list[tuple[str, int | str, str]] = []
+    for kind in ("beforeLevel", "afterLevel", "beforeGroup", "afterGroup"):
+        places: Sequence[int | str] = by_level if kind.endswith("Level") else list(groups)
+        ended = "Failed" if hooks.get(kind, {}).get("role") == "broken" else "Succeeded"
+        found += [(kind, place, ended) for place in places if kind in hooks]
+    return found
