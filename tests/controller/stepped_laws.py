@@ -142,6 +142,12 @@ class SteppedTask:
         makers = [each for each in self.steps if not each.get("gate") and not self._is_over(each)]
         return [each["name"] for each in (*open_gates, *makers) if each["name"] != step]
 
+    def end_of(self, step: str) -> StepOutcome:
+        """How an attempt at a step ends that ends well."""
+        if not self.left(step):
+            return StepOutcome.LANDED
+        return StepOutcome.PASSED if self.is_gate(step) else StepOutcome.HELD
+
     def begin(self, new: StepStart, *, was_stopped: bool) -> Iterator[str]:
         """An attempt is created: what is wrong with it.
 

@@ -1,6 +1,6 @@
 """Projects with steps, gates and hooks: how their pods behave, and how they end when nothing goes wrong."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from tests.controller.audit import Json
 from tests.controller.cluster import role
@@ -9,12 +9,13 @@ from tests.controller.stepped_laws import StepOutcome, SteppedTask
 GIT: Json = {"url": "https://git.example/acme/shop.git"}
 _ENDS = "step_ends"
 """The parameter that says how attempts end, see tools/rig/stages/pod-end.yaml."""
-_OUTCOMES = {
+OUTCOMES = {
     "rejected": StepOutcome.REJECTED,
     "killed": StepOutcome.FAILED,
     "conflict": StepOutcome.CONFLICT,
     "later": StepOutcome.LATER,
 }
+"""By the names of ends in that parameter."""
 
 
 def through(made: Json, *steps: str, ends: Mapping[int, str]) -> Json:
@@ -42,40 +43,30 @@ def stepped_fields(steps: Sequence[Json], hooks: Json) -> Json:
     return made
 
 
-def attempts_of(made: Json, steps: Sequence[Json], attempts: int) -> Iterator[tuple[SteppedTask, str]]:
-    """The attempts of a task when nothing goes wrong: what is true after each, and the step that it was at.
+def chosen_steps(made: Json, steps: Sequence[Json]) -> list[Json]:
+    """Those of a spec that a task goes through."""
+    return [step for step in steps if "steps" not in made or step["name"] in made["steps"]]
+
+
+def fate(made: Json, steps: Sequence[Json], attempts: int) -> tuple[str, int, int]:
+    """State, attempts and failures of a task at the end, when nothing goes wrong.
 
     Args:
         made: The task.
         steps: Those of the spec.
         attempts: How often an attempt at a step may fail.
     """
-    chosen = [step for step in steps if "steps" not in made or step["name"] in made["steps"]]
-    life = SteppedTask(made["id"], chosen, attempts)
+    life = SteppedTask(made["id"], chosen_steps(made, steps), attempts)
     parameters = {each["name"]: each["value"] for each in made.get("parameters", ())}
     ends = dict(each.split(":") for each in parameters.get(_ENDS, "").split())
-    fails, number = int(parameters.get("fail_attempts", 0)), 0
+    fails, number, failures = int(parameters.get("fail_attempts", 0)), 0, 0
     while not life.landed and not life.has_failed:
         number += 1
         step = life.next_step()
         assert step is not None
-        outcome = _OUTCOMES.get(ends.get(str(number), ""))
-        if number <= fails:
-            outcome = StepOutcome.FAILED
-        elif outcome is None:
-            may_land = not life.left(step)
-            outcome = StepOutcome.PASSED if life.is_gate(step) else StepOutcome.HELD
-            outcome = StepOutcome.LANDED if may_land else outcome
-        life.settle(step, number, outcome)
-        yield life, step
-
-
-def fate(made: Json, steps: Sequence[Json], attempts: int) -> tuple[str, int, int]:
-    """State, attempts and failures of a task at the end; the arguments are those of ``attempts_of``."""
-    number, failures, before = 0, 0, 0
-    for life, _ in attempts_of(made, steps, attempts):
-        number, failures = number + 1, failures + max(0, life.failures - before)
-        before = life.failures
+        outcome = StepOutcome.FAILED if number <= fails else OUTCOMES.get(ends.get(str(number), ""))
+        life.settle(step, number, outcome or life.end_of(step))
+        failures += outcome is StepOutcome.FAILED
     return ("Succeeded" if life.landed else "Failed"), number, failures
 
 
