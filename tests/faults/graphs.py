@@ -217,6 +217,34 @@ def stepped() -> Graph:
     return Graph("stepped", made, 3, steps=(REVIEW, FORMAT, TEST))
 
 
+def gated() -> Graph:
+    """Smaller: work that is changed after a gate, a gate that never accepts, and a step that fails for good."""
+    made = [
+        through(task("a", files=["src/x.py"]), "review", "format", "test", ends={}),
+        through(task("b", files=["src/x.py"]), "review", ends={2: "rejected"}),
+        through(task("c"), "test", ends={2: "rejected", 4: "rejected"}),
+        through(task("d"), "test", ends={2: "killed", 3: "killed", 4: "killed"}),
+        task("e", "a", steps=[]),
+    ]
+    return Graph("gated", made, 3, steps=(REVIEW, FORMAT, TEST))
+
+
+def kept_files() -> Graph:
+    """A task waits between two steps for the only reviewer, and another one wants its files meanwhile."""
+    made = [
+        through(task("a", seconds=2, files=["src/x.py"]), "review", ends={}),
+        through(task("b", seconds=1.5), "review", ends={}),
+        task("c", files=["src/x.py"], steps=[]),
+    ]
+    return Graph("kept-files", made, 3, steps=(REVIEW,))
+
+
+def hook_beside() -> Graph:
+    """A hook and a task that could both start."""
+    made = [task("a", group="x"), task("b", seconds=0.5)]
+    return Graph("hook-beside", made, 1, hooks={"beforeGroup": {}})
+
+
 def hooked() -> Graph:
     """Levels and groups with hooks around them, some of which fail, and gates in them."""
     made = [
@@ -239,5 +267,5 @@ WORKFLOW_GRAPHS = {f"workflow-{name}": replace(graph, executor="Workflow") for n
 QUEUE_GRAPHS = {f"queue-{name}": replace(graph, queue=QUEUE, parallelism=50) for name, graph in GRAPHS.items()}
 """The same in a queue, whose quota is what limits them."""
 AGENT_GRAPHS = {graph.name: graph for graph in (agents("git"), agents("alone"))}
-STEP_GRAPHS = {graph.name: graph for graph in (stepped(), hooked())}
+STEP_GRAPHS = {graph.name: graph for graph in (stepped(), gated(), kept_files(), hooked(), hook_beside())}
 ALL_GRAPHS = AGENT_GRAPHS | GRAPHS | WORKFLOW_GRAPHS | QUEUE_GRAPHS | STEP_GRAPHS

@@ -82,7 +82,8 @@ def hook_runs(tasks: Sequence[Json], hooks: Json, started: Collection[str]) -> l
     for each in tasks:
         levels[each["id"]] = max((levels[parent] + 1 for parent in each.get("dependencies", ())), default=0)
     by_level = sorted({levels[task] for task in started})
-    groups = dict.fromkeys(each["group"] for each in tasks if "group" in each and each["id"] in started)
+    groups = dict.fromkeys(each["group"] for each in tasks if "group" in each)  # in the order of their first tasks
+    groups = {g: None for g in groups if any(each.get("group") == g and each["id"] in started for each in tasks)}
     found: list[tuple[str, int | str, str]] = []
     for kind in ("beforeLevel", "afterLevel", "beforeGroup", "afterGroup"):
         places: Sequence[int | str] = by_level if kind.endswith("Level") else list(groups)

@@ -23,7 +23,7 @@ LANES = 4
 SMALL = ("chain", "mixed", "mixed-levels")
 SMALL_WORKFLOWS = tuple(f"workflow-{name}" for name in SMALL)
 SMALL_QUEUES = tuple(f"queue-{name}" for name in SMALL)
-SMALL_STEPS = ("stepped", "hooked")
+SMALL_STEPS = ("gated", "hooked")
 """Graphs that have every fault; on the others, which take longer, the operator is killed."""
 RESOURCES = ("projects", "projects-names", "jobs", "pods")
 """As in the names of requests; ``projects-names`` are the projects' metadata."""
