@@ -89,6 +89,21 @@ def test_a_failure_is_recorded_and_the_project_continues() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("fields", [{}, {"onFailure": "Stop"}])
+def test_what_people_read_does_not_depend_on_the_order_in_which_runs_are_known(fields: dict[str, str]) -> None:
+    kinds = ("beforeLevel", "afterLevel", "beforeGroup")
+    graph, spec = compiled(tasks=TASKS, hooks=hooks(*kinds, **fields))
+    assert spec.hooks is not None
+    book, failed = HookBook(graph, spec.hooks), HookRunState.FAILED
+    runs = [HookRun(each.step, 1, failed, "", 3) for each in all_occasions(graph, spec.hooks)]
+    progress = book.progress(runs)
+    known = book.report(runs, progress)
+    assert "beforeLevel of L0 failed (exit code 3), the project" in known.condition[2]
+    for other in (list(reversed(runs)), runs[1:] + runs[:1]):
+        assert book.progress(other) == progress
+        assert book.report(other, progress) == known
+
+
 def states(played: HookedWorld) -> dict[str, str]:
     assert played.plan is not None
     return {task: state.value for task, state in zip(played.graph.ids, played.plan.states, strict=True)}

@@ -95,6 +95,35 @@ def test_every_end_of_a_publishing_has_its_meaning() -> None:
         assert found.is_settled is (end.value not in retried), end
 
 
+def test_a_report_has_the_gates_that_have_judged_a_task() -> None:
+    steps = [{"name": "review", "role": "r", "gate": True}, {"name": "format", "command": ["x"]}]
+    steps.append({"name": "test", "command": ["x"], "gate": True, "maxRounds": 0})
+    tasks = [{"id": "a", "title": "A"}, {"id": "b"}, {"id": "c", "steps": []}]
+    fields = {"git": GIT, "roles": [{"name": "r"}], "steps": steps, "tasks": tasks, "failurePolicy": "Continue"}
+    spec = parse_spec(fields)
+    graph = compile_graph(spec)
+    held, passed, rejected, well = Phase.HELD, Phase.PASSED, Phase.REJECTED, Phase.SUCCEEDED
+    ways = {
+        "a": [("", held), ("review", rejected), ("", held), ("review", passed), ("format", held), ("review", passed),
+              ("test", well)],
+        "b": [("", held), ("review", passed), ("format", held), ("review", passed), ("test", rejected)],
+        "c": [("", well)],
+    }  # fmt: skip
+    seen = {
+        task: [
+            Attempt(i, phase, started=1.0, ended=2.0, step=step, reason="GateFailed" if phase is rejected else None)
+            for i, (step, phase) in enumerate(way, 1)
+        ]
+        for task, way in ways.items()
+    }
+    rows = instruction(graph, spec, plan(graph, spec, Ledger(start_time=0.0), seen, 10.0), "shop", 100)["tasks"]
+    accepted, once = {"name": "test"}, {"name": "review", "rejections": 1}
+    b = [{"name": "review"}, {"name": "test", "rejections": 1, "accepted": False}]
+    assert [(row["id"], row.get("stepsPassed", 0), row.get("gates", [])) for row in rows] == [
+        ("a", 5, [once, accepted]), ("b", 4, b), ("c", 0, []),
+    ]  # fmt: skip
+
+
 def test_nothing_is_published_where_all_has_failed() -> None:
     assert revision_of(GRAPH, SPEC, planned(("a", Phase.FAILED), ("b", Phase.FAILED))) == ""
     assert publishing("", {}, [], 0.0).launch is None

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.faults.campaigns import CAMPAIGNS
-from tests.faults.graphs import ALL_GRAPHS, GRAPHS, QUEUE_GRAPHS, WORKFLOW_GRAPHS
+from tests.faults.graphs import ALL_GRAPHS, GRAPHS, QUEUE_GRAPHS, STEP_GRAPHS, WORKFLOW_GRAPHS
 from tests.faults.lab import Lab
 from tests.faults.report import Report, say
 from tests.faults.sweep import LANES, Case, run_all, sample, without_faults
@@ -28,11 +28,13 @@ def main() -> int:
     parser.add_argument("--graphs", nargs="+", choices=ALL_GRAPHS, help="default: all of the executor")
     parser.add_argument("--workflows", action="store_true", help="tasks run as Workflows, not as Jobs")
     parser.add_argument("--queues", action="store_true", help="Jobs wait in a queue of Kueue")
+    parser.add_argument("--steps", action="store_true", help="tasks go through steps and gates, with hooks around them")
     parser.add_argument("--lanes", type=int, default=LANES, help=f"runs at once (default: {LANES})")
     parser.add_argument("--json", type=Path, metavar="FILE", help="where the counts of each campaign are written")
     parser.add_argument("--quiet-seconds", type=float, default=QUIET_SECONDS, help="of the last look (default: 60)")
     options = parser.parse_args()
     usual = WORKFLOW_GRAPHS if options.workflows else QUEUE_GRAPHS if options.queues else GRAPHS
+    usual = STEP_GRAPHS if options.steps else usual
     options.graphs = options.graphs or list(usual)
     if unknown := set(options.campaigns) - CAMPAIGNS.keys():
         parser.error(f"no such campaign: {', '.join(sorted(unknown))}; there are {', '.join(CAMPAIGNS)}")

@@ -14,8 +14,9 @@ from tests.faults.lab import Lab
 from tests.faults.others import others
 from tests.faults.plan import Action, Chance, Fault
 from tests.faults.scenario import Outcome, run_one
+from tests.faults.stepped import Stepped
 from tests.faults.storm import Storm
-from tests.faults.sweep import RESOURCES, SMALL, Case, Trial, cases
+from tests.faults.sweep import RESOURCES, SMALL, SMALL_STEPS, Case, Trial, cases
 from tests.faults.without_crd import WithoutCrd
 
 RATE = 0.02
@@ -26,6 +27,7 @@ _VOLUME_SECONDS = 900
 PAIRS = 300
 VOLUMES = 80
 SEQUELS = 300
+STEPPED = 200
 FROZEN = 30
 WITHOUT_CRD = 30
 _KILLS = (Action.KILL_BEFORE, Action.KILL_AFTER)
@@ -43,7 +45,7 @@ def singles(counts: Counts, seed: int) -> Iterator[Case]:
 def pairs(counts: Counts, seed: int) -> Iterator[Case]:
     """Two single faults at once, drawn from all there are."""
     chance = random.Random(seed)
-    found = {name: list(cases(name, counts[name])) for name in SMALL if name in counts}
+    found = {name: list(cases(name, counts[name])) for name in (*SMALL, *SMALL_STEPS) if name in counts}
     for _ in range(PAIRS):
         name = chance.choice(sorted(found))
         some, other = chance.sample(found[name], 2)
@@ -123,6 +125,11 @@ def edits(counts: Counts, seed: int) -> Iterator[Edited]:
     return (Edited(SEQUELS * (seed - 1) + i) for i in range(1, SEQUELS + 1))
 
 
+def stepped(counts: Counts, seed: int) -> Iterator[Stepped]:
+    """Projects with steps, gates and hooks."""
+    return (Stepped(STEPPED * (seed - 1) + i) for i in range(1, STEPPED + 1))
+
+
 def frozen(counts: Counts, seed: int) -> Iterator[Frozen]:
     """Leaders that stand still until another one leads, and then go on."""
     return (Frozen(FROZEN * (seed - 1) + i) for i in range(1, FROZEN + 1))
@@ -144,6 +151,7 @@ CAMPAIGNS: Mapping[str, Callable[[Counts, int], Iterable[Trial]]] = {
     "again": killed_again,
     "volume": volume,
     "edits": edits,
+    "stepped": stepped,
     "frozen": frozen,
     "others": others,
     "crd": without_crd,

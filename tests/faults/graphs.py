@@ -3,11 +3,12 @@
 import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from tests.argo.objects import CLUSTER_TEMPLATE
 from tests.controller.cluster import Json, role, spec, task
+from tests.faults.steps_and_hooks import fate, hook_runs, stepped_fields, through
 from tests.kueue.queued import needs_cpu
 
 ATTEMPTS = 3
@@ -25,6 +26,9 @@ class Graph:
     queue: str = ""
     agents: str = ""
     """Whether the tasks are those of agents: ``git`` if their work lands, ``alone`` without a repository."""
+    steps: Sequence[Json] = ()
+    """What tasks go through; how their attempts end is in their parameter ``step_ends``."""
+    hooks: Json = field(default_factory=dict)
 
     @property
     def spec(self) -> Json:
@@ -34,10 +38,11 @@ class Graph:
             parallelism=self.parallelism,
             scheduling=self.scheduling,
             failurePolicy="Continue",
-            defaults={"maxAttempts": ATTEMPTS},
+            defaults={"maxAttempts": ATTEMPTS, **({"role": "coder"} if self.steps or self.hooks else {})},
             **_WORKFLOWS if self.executor == "Workflow" else {},
             **_in_queue(self.queue) if self.queue else {},
             **_AGENTS[self.agents],
+            **stepped_fields(self.steps, self.hooks) if self.steps or self.hooks else {},
         )
 
     @cached_property
@@ -48,6 +53,8 @@ class Graph:
             fails, costs = _fails(each), _costs(each)
             if any(end[parent][0] != "Succeeded" for parent in each.get("dependencies", ())):
                 end[each["id"]] = ("Skipped", 0, 0)
+            elif self.steps and each.get("steps") != []:
+                end[each["id"]] = fate(each, self.steps, ATTEMPTS)
             elif costs and fails >= ATTEMPTS:
                 end[each["id"]] = ("Failed", ATTEMPTS, ATTEMPTS)
             else:
@@ -57,7 +64,12 @@ class Graph:
     @property
     def jobs(self) -> int:
         """How many Jobs or Workflows it takes."""
-        return sum(attempts for _, attempts, _ in self.end.values())
+        return sum(attempts for _, attempts, _ in self.end.values()) + len(self.hook_runs)
+
+    @cached_property
+    def hook_runs(self) -> list[tuple[str, int | str, str]]:
+        """Each hook with its level or group and its end, in the order of the status."""
+        return hook_runs(self.tasks, self.hooks, [task for task, (_, attempts, _) in self.end.items() if attempts])
 
 
 _TEMPLATE = {"name": CLUSTER_TEMPLATE, "clusterScope": True}
@@ -184,10 +196,76 @@ def held() -> Graph:
     return Graph("held", made, 3)
 
 
+REVIEW: Json = {"name": "review", "role": "reviewer", "gate": True, "maxRounds": 2}
+FORMAT: Json = {"name": "format", "command": ["format"]}
+TEST: Json = {"name": "test", "command": ["make", "test"], "gate": True, "maxRounds": 1}
+
+
+def stepped() -> Graph:
+    """Small: gates that accept, reject and never accept; steps that are killed, meet a conflict, or ask for later."""
+    made = [
+        task("a"),
+        through(task("b", "a", files=["src/x.py"]), "review", ends={2: "rejected", 4: "rejected"}),
+        through(task("c", "a", files=["src/x.py"]), "test", ends={2: "killed", 3: "conflict"}),
+        through(task("d", "a"), "test", ends={2: "rejected", 4: "rejected"}),
+        task("e", "d"),
+        through(task("f", "a", files=["src/y.py"]), "test", ends={2: "killed", 3: "killed", 4: "killed"}),
+        through(task("g", files=["src/y.py"], fail_attempts=1), "format", ends={}),
+        task("h", "b", "c", steps=[]),
+        through(task("i", "g"), "review", "format", "test", ends={3: "later", 6: "rejected", 7: "killed"}),
+    ]
+    return Graph("stepped", made, 3, steps=(REVIEW, FORMAT, TEST))
+
+
+def gated() -> Graph:
+    """Smaller: work that is changed after a gate, a gate that never accepts, and a step that fails for good."""
+    made = [
+        through(task("a", files=["src/x.py"]), "review", "format", "test", ends={}),
+        through(task("b", files=["src/x.py"]), "review", ends={2: "rejected"}),
+        through(task("c"), "test", ends={2: "rejected", 4: "rejected"}),
+        through(task("d"), "test", ends={2: "killed", 3: "killed", 4: "killed"}),
+        task("e", "a", steps=[]),
+    ]
+    return Graph("gated", made, 3, steps=(REVIEW, FORMAT, TEST))
+
+
+def kept_files() -> Graph:
+    """A task waits between two steps for the only reviewer, and another one wants its files meanwhile."""
+    made = [
+        through(task("a", seconds=2, files=["src/x.py"]), "review", ends={}),
+        through(task("b", seconds=1.5), "review", ends={}),
+        task("c", files=["src/x.py"], steps=[]),
+    ]
+    return Graph("kept-files", made, 3, steps=(REVIEW,))
+
+
+def hook_beside() -> Graph:
+    """A hook and a task that could both start."""
+    made = [task("a", group="x"), task("b", seconds=0.5)]
+    return Graph("hook-beside", made, 1, hooks={"beforeGroup": {}})
+
+
+def hooked() -> Graph:
+    """Levels and groups with hooks around them, some of which fail, and gates in them."""
+    made = [
+        task("a", group="x"),
+        through(task("b", "a", group="x"), "test", ends={2: "rejected"}),
+        task("c", "a", group="y", steps=[]),
+        through(task("d", group="y"), "test", ends={2: "rejected", 4: "rejected"}),
+        task("e", "d", group="z", steps=[]),
+        task("f", "b", "c", steps=[], fail_attempts=1),
+    ]
+    hooks = {
+        "beforeLevel": {}, "afterLevel": {"role": "broken"}, "beforeGroup": {"role": "broken"}, "afterGroup": {},
+    }  # fmt: skip
+    return Graph("hooked", made, 2, "Levels", steps=(TEST,), hooks=hooks)
+
+
 GRAPHS = {graph.name: graph for graph in (chain(), diamonds(), failing(), mixed(), mixed("Levels"), long())}
 WORKFLOW_GRAPHS = {f"workflow-{name}": replace(graph, executor="Workflow") for name, graph in GRAPHS.items()}
 """The same, whose tasks run as Workflows."""
 QUEUE_GRAPHS = {f"queue-{name}": replace(graph, queue=QUEUE, parallelism=50) for name, graph in GRAPHS.items()}
 """The same in a queue, whose quota is what limits them."""
 AGENT_GRAPHS = {graph.name: graph for graph in (agents("git"), agents("alone"))}
-ALL_GRAPHS = AGENT_GRAPHS | GRAPHS | WORKFLOW_GRAPHS | QUEUE_GRAPHS
+STEP_GRAPHS = {graph.name: graph for graph in (stepped(), gated(), kept_files(), hooked(), hook_beside())}
+ALL_GRAPHS = AGENT_GRAPHS | GRAPHS | WORKFLOW_GRAPHS | QUEUE_GRAPHS | STEP_GRAPHS

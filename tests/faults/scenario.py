@@ -156,6 +156,11 @@ def compare(project: Json, graph: Graph) -> list[str]:
     different = [
         f"{i} ended as {found.get(i)}, and not as {wanted}" for i, wanted in graph.end.items() if found.get(i) != wanted
     ]
+    hooks = [
+        (row["hook"], row.get("level", row.get("group")), row["state"]) for row in project["status"].get("hooks", ())
+    ]
+    if hooks != graph.hook_runs:
+        different.append(f"the hooks at the end are {hooks}, and not {graph.hook_runs}")
     failed = any(state == "Failed" for state, _, _ in graph.end.values())
     reason = condition(project, "Succeeded").get("reason")
     wanted = "TasksFailed" if failed else "AllSucceeded"

@@ -23,6 +23,7 @@ LANES = 4
 SMALL = ("chain", "mixed", "mixed-levels")
 SMALL_WORKFLOWS = tuple(f"workflow-{name}" for name in SMALL)
 SMALL_QUEUES = tuple(f"queue-{name}" for name in SMALL)
+SMALL_STEPS = ("gated", "hooked")
 """Graphs that have every fault; on the others, which take longer, the operator is killed."""
 RESOURCES = ("projects", "projects-names", "jobs", "pods")
 """As in the names of requests; ``projects-names`` are the projects' metadata."""
@@ -82,7 +83,7 @@ def cases(graph: str, counts: Mapping[str, int]) -> Iterator[Case]:
             yield Case(action.value, graph, (Fault(action, "write", k),))
     if graph in ("long", "workflow-long", "queue-long"):
         yield from _old_lists(graph, counts)
-    if graph not in (*SMALL, *SMALL_WORKFLOWS, *SMALL_QUEUES):
+    if graph not in (*SMALL, *SMALL_WORKFLOWS, *SMALL_QUEUES, *SMALL_STEPS):
         return
     for kind in [kind for kind in counts if kind == END or is_write(kind)]:
         places = _places(_surely(kind, counts))

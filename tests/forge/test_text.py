@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from parallelproject.forge.clients.protocol import TextLimits
+from parallelproject.forge.publishing.request import GateLine
 from parallelproject.forge.publishing.text import TaskLine, WorkReport, render_body, render_title
 from parallelproject.git.plumbing.outcome import PolicyError
 
@@ -38,6 +39,36 @@ def test_the_text_is_a_table_of_what_landed_and_lists_of_what_failed_and_was_ret
         "### Retried\n"
         "- `api`: 2 attempts, exit code 1\n"
     )
+
+
+def test_the_table_has_the_gates_where_a_task_has_some() -> None:
+    gates = (GateLine("review", 2), GateLine("test"))
+    rejected = (GateLine("review", 3, accepted=False),)
+    tasks = (
+        TaskLine("api", "Define the API", "9b1e77c0aa11bb22", 7, "coder", steps_passed=4, gates=gates),
+        TaskLine("db", "A schema", "1234567890abcdef", 3, "dba", steps_passed=2, gates=gates[1:]),
+        TaskLine("notes", "", "1234567890abcdef"),
+        TaskLine("ui", "The page", None, 6, "coder", "GateFailed 1", True, "r/held/5", 3, rejected),
+    )
+    assert render_body(WorkReport("shop", tasks), LIMITS) == (
+        "| Task | Title | Commit | Attempts | Role | Gates |\n"
+        "|---|---|---|---:|---|---|\n"
+        "| `api` | Define the API | `9b1e77c0aa11` | 7 | coder | review \\(after 2 rejections\\), test |\n"
+        "| `db` | A schema | `1234567890ab` | 3 | dba | test |\n"
+        "| `notes` |  | `1234567890ab` | 1 |  |  |\n"
+        "\n"
+        "### Failed\n"
+        "- `ui` The page: GateFailed 1 (review rejected it, 3 rejections); its work is kept in `r/held/5`\n"
+        "\n"
+        "### Retried\n"
+        "- `api`: 7 attempts\n"
+    )
+
+
+def test_of_many_gates_some_are_named_and_none_has_an_effect() -> None:
+    gates = tuple(GateLine(name) for name in ("@bob", "x|y", "<b>", "d", "e", "f", "g"))
+    body = render_body(WorkReport("p", (TaskLine("a", commit="1234567890ab", gates=gates),)), LIMITS)
+    assert "| @\u200bbob, x\\|y, &lt;b&gt;, d, e and 2 more |" in body
 
 
 def test_the_title_names_project_level_and_progress() -> None:

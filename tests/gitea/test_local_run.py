@@ -1,5 +1,6 @@
 """A run on this machine whose work is published: by ``pproj run --push``, from a clone, to a real forge."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,28 @@ def test_the_pull_request_is_opened_once_told_of_all_and_merged_when_the_whole_i
     assert repository.text("c.txt") == "1\n"
     log = clone.git("ls-remote", "origin", BRANCH)
     assert log.split()[0] == clone.git("rev-parse", BRANCH)
+
+
+def test_the_text_has_the_gates_that_have_judged_each_task(clone: Clone) -> None:
+    review = 'case "$PPROJ_TASK_ID$PPROJ_ROUND" in a1|c*) echo "use tabs"; exit 1;; esac'
+    steps = [
+        {"name": "review", "command": ["sh", "-c", review], "gate": True, "maxRounds": 1},
+        {"name": "test", "command": ["true"], "gate": True},
+    ]
+    tasks = [{"id": "a", "title": "Do | a"}, {"id": "b", "steps": ["test"]}, {"id": "c"}, {"id": "d", "steps": []}]
+    clone.run(code=1, spec={"steps": steps, "tasks": tasks, "failurePolicy": "Continue"})
+    (pull,) = clone.repository.pulls()
+    shown = clone.repository.gitea.rendered(pull["body"])
+    table, failed, retried = re.split("<h3.*?</h3>", shown)
+    rows = [re.findall("<t[hd].*?>(.*?)</t[hd]>", row) for row in table.split("</tr>")]
+    assert [(row[0], row[3], row[5]) for row in rows if row] == [
+        ("Task", "Attempts", "Gates"),
+        ("<code>a</code>", "5", "review (after 1 rejection), test"),
+        ("<code>b</code>", "2", "test"),
+        ("<code>d</code>", "1", ""),
+    ]
+    assert "GateFailed 1 (review rejected it, 2 rejections); its work is kept in" in re.sub("<.*?>", "", failed)
+    assert re.findall("<code>(.*?)</code>", retried) == ["a"], "b went through its gate, and nothing failed"
 
 
 def test_with_credentials_of_a_folder_and_by_hand(clone: Clone) -> None:

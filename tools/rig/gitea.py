@@ -171,6 +171,14 @@ class Gitea(Block):
             ApiError: The answer has an error status.
             OSError: There was no answer.
         """
+        content = self._ask(method, path, body, authorization)
+        return json.loads(content) if content.strip() else None
+
+    def rendered(self, text: str) -> str:
+        """Markdown as people see it, in HTML."""
+        return self._ask("POST", "/markdown", {"Text": text, "Mode": "gfm"}).decode()
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None, authorization: str | None = None) -> bytes:
         request = urllib.request.Request(
             f"{self.url}/api/v1{path}",
             method=method,
@@ -179,11 +187,11 @@ class Gitea(Block):
         )
         try:
             with urllib.request.urlopen(request, timeout=_REQUEST_SECONDS, context=self._tls) as answer:
-                content = answer.read()
+                content: bytes = answer.read()
         except urllib.error.HTTPError as error:
             with error:
                 raise ApiError(method, path, error.code, error.read().decode(errors="replace")) from None
-        return json.loads(content) if content.strip() else None
+        return content
 
     def user(self, name: str) -> None:
         """Make a user, without any rights."""

@@ -11,9 +11,10 @@ from typing import Any
 from parallelproject.core.followups.success import is_success, levels_that_passed
 from parallelproject.core.graph.graph import CompiledGraph
 from parallelproject.core.graph.walk import needs
-from parallelproject.core.planner.attempt import NEW
+from parallelproject.core.planner.attempt import NEW, Record
 from parallelproject.core.planner.failures import is_done
 from parallelproject.core.planner.plan import Plan
+from parallelproject.core.steps.gate_results import gate_results, went_well
 from parallelproject.model.branches import landing_branch, offered_branch
 from parallelproject.model.spec import FailurePolicy, LandingStrategy, MergeMode, PullRequest, Spec
 from parallelproject.model.status import ENDED_STATES, TaskState
@@ -135,6 +136,8 @@ def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
             row["title"] = text
         if record.attempts > 1:
             row["attempts"] = record.attempts
+        if record.steps:
+            row |= _of_steps(graph, i, record, has_landed=state is TaskState.SUCCEEDED)
         if graph.role[i]:
             row["role"] = graph.role[i]
         if state is TaskState.FAILED:
@@ -144,6 +147,20 @@ def task_rows(graph: CompiledGraph, plan: Plan, title: int) -> list[Json]:
             row["reason"] = "conflicts" if record.conflicts > 1 else "a conflict"
         rows.append(row)
     return rows
+
+
+def _of_steps(graph: CompiledGraph, task: int, record: Record, *, has_landed: bool) -> Json:
+    """What the report on a task has of its steps: how many of its attempts only led to the next step, and its gates."""
+    row: Json = {"stepsPassed": went_well(record.steps)}
+    gates: list[Json] = []
+    for result in gate_results(graph.steps_of(task), record.steps, record.step if has_landed else None):
+        gate: Json = {"name": result.gate}
+        if result.rejections:
+            gate["rejections"] = result.rejections
+        if not result.accepted:
+            gate["accepted"] = False
+        gates.append(gate)
+    return row | ({"gates": gates} if gates else {})
 
 
 def _done_levels(graph: CompiledGraph, plan: Plan) -> int:

@@ -63,7 +63,7 @@ class HookBook:
                 again.
         """
         ended, running, failed = set(), set(), ""
-        for step, run in _last(runs).items():
+        for step, run in self._last(runs).items():
             stops = run.state is _FAILED and self.stops(step)
             if run.state is _RUNNING:
                 running.add(step)
@@ -75,7 +75,7 @@ class HookBook:
 
     def launches(self, plan: Plan, runs: Sequence[HookRun]) -> list[HookLaunch]:
         """The runs to start after a plan."""
-        last = _last(runs)
+        last = self._last(runs)
         found = []
         for occasion in plan.hooks:
             before, hook = last.get(occasion.step), self._hooks.of(occasion.kind)
@@ -85,7 +85,7 @@ class HookBook:
 
     def report(self, runs: Sequence[HookRun], progress: HookProgress) -> HookReport:
         """What people read; ``progress`` is that of the runs."""
-        last = _last(runs)
+        last = self._last(runs)
         rows = [_row(self._occasions[step], last[step]) for step in self._occasions if step in last]
         return HookReport(self._condition(last, progress), rows[:HOOK_RUNS_MAX])
 
@@ -118,6 +118,16 @@ class HookBook:
         """A hook that runs, and what keeps it from starting."""
         return f"{self.words(run.step)} ({run.reason})" if run.reason else self.words(run.step)
 
+    def _last(self, runs: Sequence[HookRun]) -> dict[str, HookRun]:
+        """By step, the last run: in the order of the hooks, whatever the order of the runs is. A process that is
+        started anew knows them in another order, and must say the same."""
+        found: dict[str, HookRun] = {}
+        for run in runs:
+            if run.step not in found or found[run.step].number < run.number:
+                found[run.step] = run
+        known = [step for step in self._occasions if step in found]
+        return {step: found[step] for step in (*known, *sorted(found.keys() - self._occasions))}
+
     def stops(self, step: str) -> bool:
         """Whether the project stops when this hook fails."""
         occasion = self._occasions.get(step)
@@ -137,15 +147,6 @@ def _occasion_of(row: Mapping[str, Any]) -> HookOccasion | None:
     if kind is None or not (isinstance(level, int) or isinstance(group, str)):
         return None
     return HookOccasion(kind, level) if isinstance(level, int) else HookOccasion(kind, None, str(group))
-
-
-def _last(runs: Sequence[HookRun]) -> dict[str, HookRun]:
-    """By step, the last run."""
-    found: dict[str, HookRun] = {}
-    for run in runs:
-        if run.step not in found or found[run.step].number < run.number:
-            found[run.step] = run
-    return found
 
 
 def _row(occasion: HookOccasion, run: HookRun) -> dict[str, Any]:

@@ -31,8 +31,8 @@ _BYTES_MAX = 200_000
 """Maximum size of an instruction; annotations have 256 KiB."""
 _ROW_BYTES, _NAME_BYTES = 120, 3
 """Size of a task's row without ids, and of the separator of each dependency's id."""
-_TITLES = (200, 60, 0)
-"""Maximum characters of a title, tried in turn until all rows fit."""
+_TITLES = ((200, True), (60, True), (60, False), (0, False))
+"""Maximum characters of a title, and whether rows have their gates, tried in turn until all rows fit."""
 
 
 def problems_of(spec: Spec) -> list[Problem]:
@@ -127,8 +127,10 @@ def instruction(
         if git.forge.token_secret_ref:
             where["forge"]["token"] = f"{_TOKEN}/token"
     more: Json = {"follow": follow} if follow else {"merge": MergeMode.MANUAL.value} if is_followed(spec) else {}
-    for length in _TITLES:
+    for length, has_gates in _TITLES:
         fields = where | published.instruction(graph, spec, plan, owner.name, length) | more
+        if not has_gates:
+            fields["tasks"] = [{key: row[key] for key in row if key != "gates"} for row in fields["tasks"]]
         text = _json(fields)
         if len(text.encode(errors="replace")) <= _BYTES_MAX:
             return text

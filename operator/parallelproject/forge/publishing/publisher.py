@@ -111,4 +111,6 @@ def _line(request: PublishRequest, row: TaskRow, refs: Mapping[str, str], *, is_
     salvage = f"{folder}/{kept[-1]}" if row.failed and kept else None
     commit = None if is_out else refs.get("landed")
     failed = row.failed and not commit
-    return TaskLine(row.id, row.title, commit, row.attempts, row.role, row.reason, failed, salvage)
+    return TaskLine(
+        row.id, row.title, commit, row.attempts, row.role, row.reason, failed, salvage, row.steps_passed, row.gates
+    )

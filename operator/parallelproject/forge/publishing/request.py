@@ -11,6 +11,17 @@ _AUTHORITY, _SIGNING_KEY = "ca.crt", "signing-key"
 """In the folder of credentials: the certificates of a private server, and the signing key of commits."""
 
 
+@dataclass(frozen=True, slots=True)
+class GateLine:
+    """What a gate has said of the work of a task."""
+
+    name: str
+    rejections: int = 0
+    """How often it has rejected the work."""
+    accepted: bool = True
+    """Whether it has accepted the work at last."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRow:
     """One task and its state."""
@@ -26,6 +37,10 @@ class TaskRow:
     level: int = 0
     after: tuple[str, ...] = ()
     """The tasks that it depends on directly; set if each task has a branch."""
+    steps_passed: int = 0
+    """How many of its attempts have only led to its next step."""
+    gates: tuple[GateLine, ...] = ()
+    """The gates that have judged its work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,13 @@ namespace or on the author's own machine.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from parallelproject.forge.clients.protocol import TextLimits
 from parallelproject.forge.publishing import markdown
+from parallelproject.forge.publishing.request import GateLine
 from parallelproject.git.plumbing.outcome import PolicyError
 from parallelproject.model.problem import quoted
 
@@ -27,10 +28,14 @@ merge that first.
 
 {% endif %}
 {% if landed %}
-| Task | Title | Commit | Attempts | Role |
-|---|---|---|---:|---|
+| Task | Title | Commit | Attempts | Role |{% if gated %} Gates |{% endif %}
+
+|---|---|---|---:|---|{% if gated %}---|{% endif %}
+
 {% for task in landed %}
-| {{ code(task.id) }} | {{ task.title }} | {{ commit(task.commit) }} | {{ task.attempts }} | {{ task.role }} |
+| {{ code(task.id) }} | {{ task.title }} | {{ commit(task.commit) }} | {{ task.attempts }} | {{ task.role }} |\
+{% if gated %} {{ gates(task.gates) }} |{% endif %}
+
 {% endfor %}
 {% endif %}
 {% if omitted %}
@@ -42,6 +47,7 @@ merge that first.
 ### Failed
 {% for task in failed %}
 - {{ code(task.id) }} {{ task.title }}{% if task.reason %}: {{ task.reason }}{% endif %}\
+{% if task.gates %} ({{ gates(task.gates) }}){% endif %}\
 {% if task.salvage %}; its work is kept in {{ code(task.salvage) }}{% endif %}
 
 {% endfor %}
@@ -55,6 +61,10 @@ merge that first.
 {% endfor %}
 {% endif %}
 """
+
+
+_GATES_NAMED = 5
+"""Of more gates of a task only their number is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +82,15 @@ class TaskLine:
     failed: bool = False
     salvage: str | None = None
     """The ref with the work of a failed task."""
+    steps_passed: int = 0
+    """How many of its attempts have only led to its next step."""
+    gates: tuple[GateLine, ...] = ()
+    """The gates that have judged its work, in their order."""
+
+    @property
+    def was_retried(self) -> bool:
+        """Whether an attempt of it had to be made again."""
+        return self.attempts - self.steps_passed > 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +123,24 @@ class WorkReport:
             "tasks": self.tasks,
             "landed": landed,
             "failed": [task for task in self.tasks if task.failed],
-            "retried": [task for task in landed if task.attempts > 1],
+            "retried": [task for task in landed if task.was_retried],
+            "gated": any(task.gates for task in landed),
             "total": len(self.tasks) + self.omitted,
             "omitted": self.omitted,
         }
+
+
+def _gates(gates: Sequence[GateLine]) -> str:
+    """What gates have said: ``review, test (after 2 rejections)``. It is escaped as any other text."""
+    named = ", ".join(f"{gate.name}{_verdict(gate)}" for gate in gates[:_GATES_NAMED])
+    return named + (f" and {len(gates) - _GATES_NAMED} more" if len(gates) > _GATES_NAMED else "")
+
+
+def _verdict(gate: GateLine) -> str:
+    count = f"{gate.rejections} rejection" + ("" if gate.rejections == 1 else "s")
+    if not gate.accepted:
+        return f" rejected it, {count}"
+    return f" (after {count})" if gate.rejections else ""
 
 
 class _Safe(str):
@@ -192,6 +225,7 @@ def _render(name: str, template: str, report: WorkReport, escape: Callable[[obje
     environment.globals = {
         "code": lambda text: _Safe(markdown.code(text)),
         "commit": lambda text: _Safe(markdown.commit(text)),
+        "gates": _gates,
     }
     try:
         return str(environment.from_string(template).render(report.shown()))
