@@ -23,8 +23,8 @@ class ReviewStatus(Model):
 
     url: Annotated[str, Field(max_length=2048)] | None = None
     """Address of the pull request."""
-    followings: Count
-    """Number of the last Job that has followed it."""
+    attempts: Count
+    """Number of the last Job that followed it."""
     rounds: Annotated[list[RoundsStatus], Field(max_length=MAX_TASKS)] = []
     """The tasks that ran because of feedback."""
     record: Annotated[list[Annotated[str, Field(max_length=TEXT_MAX)]], Field(min_length=1, max_length=2)]

@@ -79,7 +79,7 @@ class FollowRound:
         now: float,
     ) -> Followed | None:
         """Takes reports, and starts a process if it is time; None if the pull request is not followed."""
-        seen = project.observed.followings()
+        seen = project.observed.follow_attempts()
         if published is None or not is_followed(spec):
             self._stop(project, seen, Reason.STOPPED)
             return None

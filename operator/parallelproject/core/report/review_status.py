@@ -22,7 +22,7 @@ def render_review(record: FollowRecord) -> Json:
     if len(text) > TEXT_MAX * _PIECES_MAX:
         text = pack(json.dumps(_without_texts(record.to_json())))
     found: Json = {
-        "followings": record.number,
+        "attempts": record.number,
         "record": [text[at : at + TEXT_MAX] for at in range(0, len(text), TEXT_MAX)][:_PIECES_MAX],
     }
     if record.url:

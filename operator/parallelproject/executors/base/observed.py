@@ -155,7 +155,7 @@ class ObservedAttempts:
         """All attempts at publishing that are observed or requested."""
         return self._reported(PUBLISHING)
 
-    def followings(self) -> list[PublishAttempt]:
+    def follow_attempts(self) -> list[PublishAttempt]:
         """All processes that follow the pull request and are observed or requested."""
         return self._reported(FOLLOWING)
 
