@@ -1,6 +1,7 @@
 """Checks of what has landed on fake nodes: their pods run until a test has them report, as real ones would."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,8 @@ from tests.controller.pod_ends import end_pod
 
 GIT: Json = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"name": "shop-git"}}
 MOST = 4096
+_TRIES = 2
+"""How often one search runs a check on the same part of the work: one outcome alone may be a lie."""
 Breaks = Callable[[str, Sequence[str]], bool]
 """Whether a check fails with some work, in the order in which it landed: ``a+1`` is the first repair of a."""
 
@@ -148,8 +151,13 @@ class Checks:
         for pod in self.ns.pods():
             labels, notes = pod["metadata"]["labels"], pod["metadata"].get("annotations", {})
             is_mine = labels.get(f"{LABEL}/project") == self.name and f"{LABEL}/delivery" in notes
-            if is_mine and pod["status"].get("phase") == "Succeeded":  # the operator counts this at once, as well
-                repair = json.loads(notes[f"{LABEL}/delivery"]).get("repair", 0)
+            told = json.loads(notes[f"{LABEL}/delivery"]) if is_mine else {}
+            step = told.get("step", {"last": True})
+            has_landed = step["last"] or step["onlyLands"]
+            if (
+                is_mine and has_landed and pod["status"].get("phase") == "Succeeded"
+            ):  # the operator counts it at once, too
+                repair = told.get("repair", 0)
                 name = f"{labels[f'{LABEL}/task']}+{repair}" if repair else labels[f"{LABEL}/task"]
                 if name not in self.landed:
                     done.append((int(labels[f"{LABEL}/attempt"]), name))
@@ -197,6 +205,30 @@ def most_at_once(events: Sequence[Json], uid: str) -> int:
             running.discard(happened.uid)
         most = max(most, len(running))
     return most
+
+
+def searched_again(events: Sequence[Json], uid: str) -> list[str]:
+    """What ran again although its result was known: a part of some work that has been tried twice, as a search does it
+    with what proves its result. And repairs that follow from no search of their own."""
+    tried, searches, repairs = Counter[tuple[str, ...]](), set[str](), set[tuple[str, int]]()
+    found = []
+    for happened in history(events, uid):
+        obj = happened.value
+        notes = ((obj.get("spec") or {}).get("template", obj).get("metadata") or {}).get("annotations") or {}
+        if happened.kind == "created" and f"{LABEL}/check" in notes:
+            asked = json.loads(notes[f"{LABEL}/check"])["check"]
+            base, tip, probe = (asked.get(name, "") for name in ("base", "tip", "probe"))
+            what = obj["metadata"]["labels"][f"{LABEL}/step"], base, tip, probe
+            tried[what] += 1
+            if probe and tried[what] > _TRIES:
+                found.append(f"probe {probe} of {base[-4:]}..{tip[-4:]} ran for time {tried[what]}")
+            searches |= {tip} if probe else set()
+        elif happened.kind == "created" and f"{LABEL}/delivery" in notes:
+            told = json.loads(notes[f"{LABEL}/delivery"])
+            repairs |= {(told["task"], told["repair"])} if told.get("repair") else set()
+    if len(repairs) > len(searches):
+        found.append(f"{len(repairs)} repairs follow from {len(searches)} searches")
+    return found
 
 
 def acted_before_written(events: Sequence[Json]) -> list[str]:

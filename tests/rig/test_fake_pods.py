@@ -153,6 +153,34 @@ def test_attempts_fail_as_often_as_they_are_told_to(ns: Namespace) -> None:
     assert conditions(ns.get("pod/first"))["Ready"] == ("False", "PodFailed")
 
 
+@pytest.mark.parametrize(
+    ("end", "gate", "ends", "outcome"),
+    [
+        ("", False, (0, 0), "Held"),
+        ("", True, (0, 0), "Passed"),
+        ("rejected", True, (1, 27), "Rejected"),
+        ("killed", True, (137, 0), ""),
+        ("later", True, (75, 0), ""),
+        ("conflict", True, (0, 20), "Conflict"),
+    ],
+)
+def test_a_pod_at_a_step_ends_as_it_is_told_to(
+    ns: Namespace, end: str, gate: bool, ends: tuple[int, int], outcome: str
+) -> None:
+    name = f"{end or 'well'}-{gate}".lower()
+    made = pod(name, attempt=2, PPROJ_PARAM_STEP_ENDS=f"1:killed 2:{end}" if end else "1:killed 12:killed")
+    made["spec"]["containers"].append(container("git"))
+    told = {"step": {"name": "x", "gate": gate, "last": False, "onlyLands": False}}
+    made["metadata"]["annotations"] = {"parallelproject.io/delivery": json.dumps(told)}
+    ns.create(made)
+    ns.wait(phase("Failed" if any(ends) else "Succeeded"), f"pod/{name}")
+    found = {each["name"]: each["state"]["terminated"] for each in ns.get(f"pod/{name}")["status"]["containerStatuses"]}
+    assert (found["task"]["exitCode"], found["git"]["exitCode"]) == ends
+    message = found["git"].get("message", "")
+    assert json.loads(message.partition("\n")[0] or "{}").get("outcome", "") == outcome
+    assert ("report of attempt 2" in message) == (end == "rejected")
+
+
 def test_a_held_pod_runs_until_it_is_released(ns: Namespace) -> None:
     ns.create(
         pod("first", attempt=1, PPROJ_PARAM_HOLD_ATTEMPTS=1), pod("second", attempt=2, PPROJ_PARAM_HOLD_ATTEMPTS=1)

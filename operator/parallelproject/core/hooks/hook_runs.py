@@ -119,8 +119,8 @@ class HookBook:
         return f"{self.words(run.step)} ({run.reason})" if run.reason else self.words(run.step)
 
     def _last(self, runs: Sequence[HookRun]) -> dict[str, HookRun]:
-        """By step, the last run: in the order of the hooks, whatever the order of the runs is. A process that is
-        started anew knows them in another order, and must say the same."""
+        """By step, the last run: in the order of the hooks, whatever the order of the runs is. A new process knows
+        them in another order, and must report the same."""
         found: dict[str, HookRun] = {}
         for run in runs:
             if run.step not in found or found[run.step].number < run.number:
