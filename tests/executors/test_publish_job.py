@@ -20,13 +20,21 @@ GIT = {"url": "https://git.example/acme/shop.git", "credentialsSecretRef": {"nam
        "pullRequest": {"title": "{{ project }}", "merge": "WhenChecksPass"}}  # fmt: skip
 
 
-def told(count: int, failed: int = 0, **task: Any) -> dict[str, Any]:
+def told(count: int, failed: int = 0, gates: int = 0, **task: Any) -> dict[str, Any]:
+    steps = [{"name": f"gate-{i}", "command": ["x"], "gate": True} for i in range(gates)]
     tasks = [{"id": f"{'x' * 58}-{i}", "role": "r" * 40, **task} for i in range(count)]
-    spec = parse_spec({"git": GIT, "tasks": tasks, "defaults": {"maxAttempts": 1}, "roles": [{"name": "r" * 40}]})
+    more = {"defaults": {"maxAttempts": 1}, "roles": [{"name": "r" * 40}], "steps": steps}
+    spec = parse_spec({"git": GIT, "tasks": tasks, **more})
     graph = compile_graph(spec)
     phases = [Phase.SUCCEEDED] * (count - failed) + [Phase.FAILED] * failed
     seen = {
-        t.id: [Attempt(1, phase, ended=1.0, reason="BranchRewritten")]
+        t.id: [
+            Attempt(1, Phase.HELD, ended=1.0),
+            *(Attempt(i, Phase.PASSED, ended=1.0, step=f"gate-{i - 2}") for i in range(2, gates + 1)),
+            Attempt(gates + 1, phase, ended=1.0, step=f"gate-{gates - 1}"),
+        ]
+        if gates
+        else [Attempt(1, phase, ended=1.0, reason="BranchRewritten")]
         for t, phase in zip(spec.tasks, phases, strict=True)
     }
     planned = plan(graph, spec, Ledger(start_time=0.0), seen, 2.0)
@@ -45,6 +53,16 @@ def test_of_too_many_tasks_as_many_are_told_as_have_room_those_that_failed_first
     many = told(2000, failed=1600, title="é" * 500)
     assert 1600 < len(many["tasks"]) < 2000
     assert ["failed" in row for row in many["tasks"][1598:1602]] == [True, True, False, False]
+
+
+def test_titles_are_cut_before_gates_are_left_out_and_gates_before_tasks() -> None:
+    def shape(count: int) -> tuple[int, int, int]:
+        rows = told(count, gates=3, title="a title " * 20, role=None)["tasks"]
+        return len(rows), len(rows[0].get("title", "")), len(rows[0].get("gates", ()))
+
+    assert [shape(count) for count in (400, 650, 750, 1300)] == [
+        (400, 160, 3), (650, 60, 3), (750, 60, 0), (1300, 0, 0),
+    ]  # fmt: skip
 
 
 def test_the_whole_is_merged_where_that_is_asked_for() -> None:

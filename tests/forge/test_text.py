@@ -58,7 +58,7 @@ def test_the_table_has_the_gates_where_a_task_has_some() -> None:
         "| `notes` |  | `1234567890ab` | 1 |  |  |\n"
         "\n"
         "### Failed\n"
-        "- `ui` The page: GateFailed 1 (review rejected it, 3 rejections); its work is kept in `r/held/5`\n"
+        "- `ui` The page: GateFailed 1 (review rejected it 3 times); its work is kept in `r/held/5`\n"
         "\n"
         "### Retried\n"
         "- `api`: 7 attempts\n"

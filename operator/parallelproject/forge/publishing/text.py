@@ -63,6 +63,7 @@ merge that first.
 """
 
 
+_TIMES = {1: "once", 2: "twice"}
 _GATES_NAMED = 5
 """Of more gates of a task only their number is shown."""
 
@@ -139,7 +140,7 @@ def _gates(gates: Sequence[GateLine]) -> str:
 def _verdict(gate: GateLine) -> str:
     count = f"{gate.rejections} rejection" + ("" if gate.rejections == 1 else "s")
     if not gate.accepted:
-        return f" rejected it, {count}"
+        return f" rejected it {_TIMES.get(gate.rejections, f'{gate.rejections} times')}"
     return f" (after {count})" if gate.rejections else ""
 
 
