@@ -146,17 +146,6 @@ def test_what_makes_a_workspace_ready_on_a_laptop_is_refused_in_a_cluster(execut
     assert "is for local runs only: a pod has no checkout of a user to take files from (remove it, and" in found[-4]
 
 
-def test_feedback_on_a_pull_request_is_refused_in_a_cluster() -> None:
-    forge = {"type": "Gitea", "tokenSecretRef": {"name": "x", "key": "token"}}
-    git = {"url": "https://git.example/a/b.git", "credentialsSecretRef": {"name": "x"}, "forge": forge}
-    role = template(command=["x"]) | {"agent": None}
-    assert problems_in_a_cluster(role, git={**git, "pullRequest": {}}) == []
-    (found,) = problems_in_a_cluster(role, git={**git, "pullRequest": {"feedback": {}}})
-    assert found.startswith(
-        "spec.git.pullRequest.feedback: is for local runs only (remove it, or use pproj run --follow"
-    )
-
-
 def test_other_sandboxes_do_not_exist_yet() -> None:
     with pytest.raises(ProblemsError) as error:
         parse_spec({"tasks": [], "workspace": {"sandbox": "Podman"}})
